@@ -1,0 +1,67 @@
+"""JSON lines for programs. ``docs/json.md`` documents them; :data:`SCHEMA_VERSION` rises when a field changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from semsearch.cli._problems import print_problems
+
+if TYPE_CHECKING:
+    from semsearch.building import BuildReport
+    from semsearch.records import Hit
+    from semsearch.storage import FileCheck, Manifest
+
+__all__ = ["SCHEMA_VERSION", "JsonOutput"]
+
+SCHEMA_VERSION = 1
+
+
+class JsonOutput:
+    """Prints one JSON object a line. Satisfies :class:`~semsearch.cli._output.Output`."""
+
+    def hits(self, query: str, hits: Sequence[Hit]) -> None:
+        """Print a ``hit`` a line, best first."""
+        for hit in hits:
+            article = hit.article
+            _print(
+                "hit",
+                query=query,
+                rank=hit.rank,
+                score=round(hit.score, 6),
+                passage=asdict(hit.passage),
+                article={
+                    "id": article.id,
+                    "title": article.title,
+                    "published": None if article.published is None else article.published.isoformat(),
+                    "source": article.source,
+                    "url": article.url,
+                    "metadata": dict(article.metadata),
+                },
+            )
+
+    def built(self, report: BuildReport) -> None:
+        """Print one ``build``."""
+        print_problems(report)
+        fields = {name: getattr(report, name) for name in report.__slots__}
+        fields["problems"] = [{"place": problem.place, "reason": problem.reason} for problem in report.problems]
+        fields["seconds"] = round(report.seconds, 3)
+        _print("build", **fields)
+
+    def status(self, index: Path, generation: str, manifest: Manifest) -> None:
+        """Print one ``status``."""
+        _print("status", index=str(index), generation=generation, **asdict(manifest))
+
+    def checks(self, checks: Sequence[FileCheck]) -> None:
+        """Print a ``check`` a line."""
+        for check in checks:
+            _print("check", path=str(check.path), bytes=check.bytes, problem=check.problem)
+
+
+def _print(kind: str, **fields: Any) -> None:
+    click.echo(json.dumps({"type": kind, "version": SCHEMA_VERSION, **fields}, ensure_ascii=False))

@@ -1,0 +1,170 @@
+"""Options, commands and exit codes. Heavy modules are imported by the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from semsearch._version import __version__
+from semsearch.cli._progress import show_progress
+from semsearch.errors import SemsearchError
+from semsearch.records import Progress
+
+if TYPE_CHECKING:
+    from semsearch.cli._output import Output
+
+__all__ = ["main"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_EPILOG = """\b
+Exit codes:
+  0 done                       4 the index is damaged
+  1 failed, or not all read    5 the index is being written
+  2 wrong usage                6 the model is not here
+  3 no index, or one of        130 interrupted
+    another kind
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with one of the documented codes."""
+    try:
+        code = _commands.main(
+            args=None if arguments is None else list(arguments), prog_name="semsearch", standalone_mode=False
+        )
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SemsearchError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted: the index is as it was", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"semsearch: {message}", err=True)
+    sys.exit(code)
+
+
+def _index_option(command: _Command) -> _Command:
+    return click.option(
+        "--index",
+        "-i",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("index"),
+        show_default=True,
+        envvar="SEMSEARCH_INDEX",
+        help="The index's folder.",
+    )(command)
+
+
+def _output_options(command: _Command) -> _Command:
+    """Add --text and --json; without them it is text on a terminal and JSON lines anywhere else."""
+    text = click.option("--text", "form", flag_value="text", help="Print for people: the default on a terminal.")
+    json = click.option("--json", "form", flag_value="json", help="Print JSON lines: the default in a pipe.")
+    return text(json(command))
+
+
+def _model_option(what: str) -> Callable[[_Command], _Command]:
+    return click.option("--model", "-m", metavar="NAME", help=what)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def _commands() -> None:
+    r"""Search an archive of articles by meaning: ranked passages that can be cited.
+
+    \b
+    semsearch rebuild-index my-articles      index a folder of articles into ./index
+    semsearch query "legal basis for deployment"
+    """
+
+
+@_commands.command()
+@click.argument("text", nargs=-1, required=True)
+@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many passages.")
+@_index_option
+@_model_option("The model's folder, if it is not where it was when the index was built.")
+@_output_options
+def query(text: tuple[str, ...], k: int, index: Path, model: str | None, form: str | None) -> int:
+    """Print the passages of the index that answer TEXT best."""
+    question = " ".join(text)
+    if not question.strip():
+        raise click.BadParameter("the query is blank", param_hint="TEXT")
+    out = _output(form)
+    with show_progress() as report:
+        report(Progress("loading the model"))
+        from semsearch.searching import open_index
+
+        searcher = open_index(index, embedder=model)
+    with searcher:
+        hits = searcher.search(question, k)
+    out.hits(question, hits)
+    return 0
+
+
+@_commands.command("rebuild-index")
+@click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
+@_index_option
+@_model_option(
+    "A sentence-transformers model: a folder, or the name of one on this machine.  [default: the model of the index "
+    "that is there, or all-MiniLM-L6-v2]"
+)
+@_output_options
+def rebuild_index(corpus: tuple[str, ...], index: Path, model: str | None, form: str | None) -> int:
+    """Index the articles in CORPUS: folders, files, globs, or - for standard input.
+
+    Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md) and JSON
+    lines (.jsonl). The index that is there answers until the new one is complete, and stays if anything fails. Ends
+    with 1 if something could not be read; the rest is then indexed all the same.
+    """
+    out = _output(form)
+    with show_progress() as report:
+        report(Progress("loading the model"))
+        from semsearch.building import build_index
+
+        built = build_index(corpus or "corpus", index, embedder=model, progress=report)
+    out.built(built)
+    return 1 if built.problems else 0
+
+
+@_commands.command()
+@_index_option
+@_output_options
+def status(index: Path, form: str | None) -> int:
+    """Say what is in the index: articles, passages, model, size."""
+    from semsearch.storage import read_manifest
+
+    generation, manifest = read_manifest(index)
+    _output(form).status(index, generation, manifest)
+    return 0
+
+
+@_commands.command()
+@_index_option
+@_output_options
+def verify(index: Path, form: str | None) -> int:
+    """Check every byte of the index. Ends with 4 if a file is missing or damaged."""
+    from semsearch.errors import IndexCorruptError
+    from semsearch.storage import verify_index
+
+    checks = verify_index(index)
+    _output(form).checks(checks)
+    return IndexCorruptError.exit_code if any(check.problem for check in checks) else 0
+
+
+def _output(form: str | None) -> Output:
+    from semsearch.cli._json import JsonOutput
+    from semsearch.cli._text import TextOutput
+
+    if form is None:
+        form = "text" if sys.stdout.isatty() else "json"
+    return TextOutput() if form == "text" else JsonOutput()

@@ -1,0 +1,30 @@
+"""What the two forms of output share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from semsearch.building import BuildReport
+    from semsearch.records import Hit
+    from semsearch.storage import FileCheck, Manifest
+
+__all__ = ["Output"]
+
+
+class Output(Protocol):
+    """Prints on standard output what a command found."""
+
+    def hits(self, query: str, hits: Sequence[Hit]) -> None:
+        """Print the hits of a query."""
+
+    def built(self, report: BuildReport) -> None:
+        """Print what a build did. What could not be read goes to standard error."""
+
+    def status(self, index: Path, generation: str, manifest: Manifest) -> None:
+        """Print what is in an index."""
+
+    def checks(self, checks: Sequence[FileCheck]) -> None:
+        """Print the verdict on each file of an index."""

@@ -1,0 +1,14 @@
+"""Text from elsewhere, safe to print on a terminal."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["printable"]
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Replace control characters: an article must not clear the screen, or turn the rest of the line around."""
+    return _CONTROLS.sub("\ufffd", text)

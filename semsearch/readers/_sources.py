@@ -1,0 +1,113 @@
+"""A source as the user names it to the files that it means, none outside it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from semsearch.errors import CorpusError
+from semsearch.readers._log import Origin, ReadingLog
+
+__all__ = ["SourceFile", "find_files"]
+
+
+class SourceFile(NamedTuple):
+    """A file to read, and what to call it."""
+
+    path: Path
+    origin: Origin
+
+
+def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str]) -> Iterator[SourceFile]:
+    """Yield the regular files that ``source`` names and that have one of ``suffixes``, sorted by path.
+
+    Links inside a folder or a glob are not followed: they lead out of the corpus, in circles, or to a file that is
+    read anyway. Each is logged.
+
+    Raises:
+        CorpusError: If ``source`` does not exist, is no folder or regular file, or names a single file of a format
+            that is not read.
+    """
+    path = Path(source)
+    if "\x00" in source:
+        raise CorpusError(repr(source), "a path must not contain NUL characters")
+    if path.is_dir():
+        yield from _files_below(path, log, suffixes)
+    elif path.exists():
+        if not path.is_file():
+            raise CorpusError(source, "is neither a folder nor a regular file")
+        if path.suffix.lower() not in suffixes:
+            raise CorpusError(source, f"cannot be read: the formats are {', '.join(sorted(suffixes))}")
+        yield SourceFile(path, Origin(source, path.name))
+    elif glob.has_magic(source):
+        yield from _files_matching(source, log, suffixes)
+    else:
+        raise CorpusError(source, "no such file or folder: name a folder, a file, a glob or '-' for standard input")
+
+
+def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
+    def unreadable(error: OSError) -> None:
+        log.problem(str(error.filename), f"the folder cannot be read ({error.strerror})")
+
+    for folder, subfolders, names in os.walk(root, onerror=unreadable):
+        here = Path(folder)
+        for name in list(subfolders):
+            if _is_link(here / name, log) or name.startswith("."):
+                subfolders.remove(name)
+        subfolders.sort()
+        for name in sorted(names):
+            path = here / name
+            if _is_wanted(path, log, suffixes):
+                yield SourceFile(path, Origin(str(path), path.relative_to(root).as_posix()))
+
+
+def _files_matching(pattern: str, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
+    parts = Path(pattern).parts
+    root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
+    found = False
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
+        path = Path(match)
+        if path.is_dir() and not path.is_symlink():
+            continue
+        found = True
+        if _reached_by_link(path, root, log):
+            continue
+        if _is_wanted(path, log, suffixes):
+            yield SourceFile(path, Origin(match, path.relative_to(root).as_posix()))
+    if not found:
+        raise CorpusError(pattern, "no file matches this pattern")
+
+
+def _reached_by_link(path: Path, root: Path, log: ReadingLog) -> bool:
+    """Whether a folder between ``root`` and ``path`` is a link: a glob follows those."""
+    for folder in reversed(path.relative_to(root).parents):
+        if folder != Path() and (root / folder).is_symlink():
+            log.note(str(path), f"not read: {root / folder} is a link")
+            return True
+    return False
+
+
+def _is_wanted(path: Path, log: ReadingLog, suffixes: Collection[str]) -> bool:
+    if _is_link(path, log):
+        return False
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        log.problem(str(path), f"cannot be read ({error.strerror})")
+        return False
+    suffix = path.suffix.lower()
+    if not stat.S_ISREG(mode) or path.name.startswith(".") or suffix not in suffixes:
+        log.ignored[suffix or path.name] += 1
+        return False
+    return True
+
+
+def _is_link(path: Path, log: ReadingLog) -> bool:
+    if path.is_symlink():
+        log.note(str(path), "not read: links inside a corpus are not followed")
+        return True
+    return False

@@ -1,0 +1,67 @@
+"""Bytes to text: UTF-8, what a byte order mark says, or what the bytes say beyond doubt."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from semsearch.readers._log import Origin, ReadingLog
+
+__all__ = ["decode"]
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark this one begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_MINIMUM_CONFIDENCE = 0.15
+"""Below it the detector is guessing: damaged UTF-8, noise and a lone accent stay under it, see the tests."""
+
+
+def decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
+    """Decode a whole file and give it Unix line ends; log a problem and return None where that is not certain."""
+    text = _decode(raw, origin, log)
+    if text is None:
+        return None
+    if "\x00" in text:
+        log.problem(origin.place, "contains NUL bytes: is this a binary file, or UTF-16 without its mark?")
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
+    marked = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
+    try:
+        return raw.decode(marked)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {error.start}, line {line})"
+    detected = _detect(raw) if marked == "utf-8" else None
+    if detected is None:
+        log.problem(origin.place, f"{invalid}, and its encoding is not certain: convert it to UTF-8")
+        return None
+    text, encoding = detected
+    log.note(origin.place, f"read as {encoding}")
+    return text
+
+
+def _detect(raw: bytes) -> tuple[str, str] | None:
+    """Return the text and its encoding if the detector is sure of a language in it and the text is clean."""
+    import chardet
+
+    sequences = sum(len(match) for match in _UTF8_SEQUENCE.findall(raw))
+    if sequences * 2 > sum(byte >= 0x80 for byte in raw):
+        return None  # UTF-8 with damage in it, not another encoding
+    guess = chardet.detect(raw)
+    encoding, confidence = guess["encoding"], guess["confidence"] or 0.0
+    if encoding is None or confidence < _MINIMUM_CONFIDENCE:
+        return None
+    try:
+        text = raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+    return None if _CONTROLS.search(text) else (text, encoding)

@@ -1,0 +1,101 @@
+"""The nouns: an article, a passage of it, a hit, and the progress of a task. Frozen, no input or output."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+__all__ = ["Article", "Hit", "Passage", "Progress", "ReportProgress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article of an archive.
+
+    Args:
+        id: Identifies the article in its corpus; not blank. For a file it is the path in the corpus.
+        text: The body, without the headline. Paragraphs are separated by blank lines, or are one line each. May be
+            empty, but then there is nothing to index and a build lists the article as skipped.
+        title: The headline, ``""`` where there is none.
+        published: The day of publication. A :class:`datetime.datetime` is reduced to its date.
+        source: The publisher or agency.
+        url: Where the article can be read.
+        metadata: Anything else, as JSON values.
+
+    Raises:
+        ValueError: If a field has the wrong type, the id is blank, or a text contains a NUL character or half of a
+            surrogate pair, neither of which can be stored and cited faithfully.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    published: dt.date | None = None
+    source: str | None = None
+    url: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in ("id", "text", "title", "source", "url"):
+            _check_text(name, getattr(self, name), optional=name in {"source", "url"})
+        if not self.id.strip():
+            raise ValueError("an article's id must not be blank")
+        if isinstance(self.published, dt.datetime):
+            object.__setattr__(self, "published", self.published.date())
+        elif self.published is not None and not isinstance(self.published, dt.date):
+            raise ValueError(f"published must be a datetime.date or None, not {self.published!r}")
+        if not isinstance(self.metadata, Mapping):
+            raise ValueError(f"metadata must be a mapping, not {type(self.metadata).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A citable part of an article: ``article.text[passage.start:passage.end] == passage.text``, always.
+
+    ``paragraph`` counts the article's paragraphs from 1, headings not counted; for a passage that joins several
+    short paragraphs it is the first of them. ``start`` and ``end`` are character offsets.
+    """
+
+    text: str
+    paragraph: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer to a query: the ``rank`` counts from 1; a higher ``score`` is better."""
+
+    rank: int
+    score: float
+    passage: Passage
+    article: Article
+
+
+class Progress(NamedTuple):
+    """How far a long task is: ``done`` of ``total`` (None while that is unknown) in ``stage``."""
+
+    stage: str
+    done: int = 0
+    total: int | None = None
+
+
+ReportProgress = Callable[[Progress], None]
+"""Is called now and then by what takes long."""
+
+
+def _check_text(name: str, value: object, *, optional: bool) -> None:
+    if value is None and optional:
+        return
+    if not isinstance(value, str):
+        raise ValueError(f"an article's {name} must be text, not {type(value).__name__}")
+    if "\x00" in value:
+        raise ValueError(f"{name} contains a NUL character at offset {value.index(chr(0))}: is this a binary file?")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name} contains half of a surrogate pair at offset {error.start}, which is not text"
+        ) from None

@@ -1,0 +1,201 @@
+"""The texts of a generation: articles and the offsets of their passages, in one SQLite file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from semsearch.errors import IndexCorruptError
+from semsearch.records import Article, Passage
+
+__all__ = ["Archive", "ArchiveWriter", "StoredPassage"]
+
+# Row numbers count from 0; a passage's is its row in every file of the generation. The text of a passage is not
+# stored twice: it is the article's text from start to end.
+_SCHEMA = """
+CREATE TABLE articles (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, published TEXT, source TEXT, url TEXT,
+    metadata TEXT NOT NULL, place TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE TABLE passages (
+    row INTEGER PRIMARY KEY, article INTEGER NOT NULL, paragraph INTEGER NOT NULL, start INTEGER NOT NULL,
+    end INTEGER NOT NULL, key BLOB NOT NULL
+);
+"""
+_ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
+_SQL_VARIABLES = 500  # fewer than any build of SQLite takes
+
+
+class StoredPassage(NamedTuple):
+    """A passage and the article that it is of."""
+
+    passage: Passage
+    article: Article
+
+
+class ArchiveWriter:
+    """Writes a new archive; what is added is in it after :meth:`close`."""
+
+    def __init__(self, path: Path) -> None:
+        # Nobody reads the file before it is closed, synced and published: no journal is needed until then.
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;" + _SCHEMA)
+        self._closed = False
+        self.articles = 0
+        self.passages = 0
+
+    def place_of(self, article_id: str) -> str | None:
+        """Return the place that the article with this id came from, or None if there is none yet."""
+        found = self._connection.execute("SELECT place FROM articles WHERE id = ?", (article_id,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def add(self, article: Article, place: str, passages: Sequence[Passage], keys: Sequence[bytes]) -> None:
+        """Append an article and its passages; ``keys[i]`` identifies what is embedded for ``passages[i]``.
+
+        Raises:
+            ValueError: If the article's metadata is not JSON.
+        """
+        try:
+            metadata = json.dumps(dict(article.metadata), ensure_ascii=False, allow_nan=False)
+            metadata.encode("utf-8")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
+        published = None if article.published is None else article.published.isoformat()
+        self._connection.execute(
+            "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.articles, article.id, article.title, published, article.source, article.url, metadata, place,
+                article.text,
+            ),
+        )  # fmt: skip
+        self._connection.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (self.passages + i, self.articles, passage.paragraph, passage.start, passage.end, key)
+                for i, (passage, key) in enumerate(zip(passages, keys, strict=True))
+            ],
+        )
+        self.articles += 1
+        self.passages += len(passages)
+
+    def close(self) -> None:
+        """Finish the file; once is enough."""
+        if not self._closed:
+            self._closed = True
+            with closing(self._connection):
+                self._connection.execute("COMMIT")
+
+
+class Archive:
+    """Reads an archive. One connection serves all threads, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        # immutable: SQLite takes no locks and looks for no journal, as a generation never changes.
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+        )
+
+    def close(self) -> None:
+        """Close the file. Reading from it then raises :class:`sqlite3.ProgrammingError`."""
+        with self._lock:
+            self._connection.close()
+
+    def counts(self) -> tuple[int, int]:
+        """Return the number of articles and of passages; the rows of each are 0 to that number less 1.
+
+        Raises:
+            IndexCorruptError: If they are not.
+        """
+        counts = []
+        for table in ("articles", "passages"):
+            query = f"SELECT COUNT(*), COALESCE(MIN(row), 0), COALESCE(MAX(row), -1) FROM {table}"  # noqa: S608
+            ((count, first, last),) = self._fetch(query)
+            if (first, last) != (0, count - 1):
+                raise IndexCorruptError(self._path, f"has gaps in the rows of its {table}")
+            counts.append(int(count))
+        return counts[0], counts[1]
+
+    def check(self) -> None:
+        """Check the file's structure and that every passage lies in its article.
+
+        Raises:
+            IndexCorruptError: If something is wrong.
+        """
+        ((verdict, *_),) = self._fetch("PRAGMA integrity_check(1)")
+        if verdict != "ok":
+            raise IndexCorruptError(self._path, f"is damaged ({verdict})")
+        stray = self._fetch(
+            "SELECT p.row FROM passages p LEFT JOIN articles a ON a.row = p.article "
+            "WHERE a.row IS NULL OR p.start < 0 OR p.start >= p.end OR p.end > LENGTH(a.text) LIMIT 1"
+        )
+        if stray:
+            raise IndexCorruptError(self._path, f"has a passage outside its article (row {stray[0][0]})")
+
+    def passages(self, rows: Iterable[int]) -> dict[int, StoredPassage]:
+        """Return the passages of these rows.
+
+        Raises:
+            IndexCorruptError: If one is missing, or what is there is not a passage.
+        """
+        wanted = sorted({int(row) for row in rows})
+        found: dict[int, StoredPassage] = {}
+        articles: dict[int, Article] = {}
+        for at in range(0, len(wanted), _SQL_VARIABLES):
+            part = wanted[at : at + _SQL_VARIABLES]
+            passages = self._select("row, article, paragraph, start, end FROM passages", part)
+            missing = sorted({int(entry[1]) for entry in passages} - articles.keys())
+            if missing:
+                articles.update(
+                    (int(entry[0]), self._article(entry[1:]))
+                    for entry in self._select(f"row, {_ARTICLE_COLUMNS} FROM articles", missing)
+                )
+            for row, article_row, paragraph, start, end in passages:
+                article = articles[article_row]
+                found[row] = StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)
+        if len(found) != len(wanted):
+            raise IndexCorruptError(self._path, f"has no passage {min(set(wanted) - found.keys())}")
+        return found
+
+    def keys(self) -> Iterator[bytes]:
+        """Yield the key of every passage, in the order of the rows."""
+        with self._lock, closing(self._connection.execute("SELECT key FROM passages ORDER BY row")) as cursor:
+            for (key,) in cursor:
+                yield bytes(key)
+
+    def _select(self, columns_from: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
+        return self._fetch(
+            f"SELECT {columns_from} WHERE row IN ({', '.join('?' * len(rows))})",
+            rows,
+        )
+
+    def _fetch(self, query: str, parameters: Sequence[int] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._connection.execute(query, parameters).fetchall()
+            except (sqlite3.DatabaseError, OverflowError) as error:
+                if isinstance(error, sqlite3.ProgrammingError):
+                    raise  # closed: our caller's mistake, not the file's
+                raise IndexCorruptError(self._path, f"cannot be read ({error})") from None
+
+    def _article(self, columns: Sequence[Any]) -> Article:
+        article_id, title, published, source, url, metadata, text = columns
+        try:
+            return Article(
+                id=article_id,
+                text=text,
+                title=title,
+                published=None if published is None else dt.date.fromisoformat(published),
+                source=source,
+                url=url,
+                metadata=json.loads(metadata),
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            raise IndexCorruptError(self._path, f"holds something else than an article ({error})") from None

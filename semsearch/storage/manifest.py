@@ -1,0 +1,133 @@
+"""The manifest: what a generation is made of, and how each of its files must look."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from semsearch.embedders import EmbedderSpec
+from semsearch.errors import IndexCorruptError, IndexFormatError
+
+__all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
+
+FORMAT_VERSION = 1
+"""Rises when a reader of the old format could not read the new one. ``index/README.md`` describes each."""
+
+_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file's size in bytes and its SHA-256 in hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a generation holds. ``truncated_tokens`` counts the tokens that no vector has seen; it is meant to be 0."""
+
+    articles: int
+    passages: int
+    tokens: int
+    truncated_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything about a generation but its content.
+
+    Attributes:
+        created: When it was committed, ISO 8601 in UTC.
+        written_by: The version of semsearch that wrote it.
+        embedder: What its vectors were made with.
+        target_tokens: The length that long paragraphs were split to.
+        dense_spec: The layout of ``dense.faiss``, as a faiss factory string.
+        counts: What it holds.
+        files: A record for each of its files but the manifest itself.
+        format: The format's version.
+    """
+
+    created: str
+    written_by: str
+    embedder: EmbedderSpec
+    target_tokens: int
+    dense_spec: str
+    counts: Counts
+    files: Mapping[str, FileRecord]
+    format: int = FORMAT_VERSION
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as JSON, for people too."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """Read a manifest and check everything that it says for type and range. ``path`` is for the errors.
+
+    Raises:
+        IndexFormatError: If a newer semsearch wrote it.
+        IndexCorruptError: If it is not a manifest.
+    """
+    try:
+        fields = json.loads(data)
+        version = fields["format"]
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise IndexFormatError(
+                f"{path}: the index has format {version}, this semsearch reads up to {FORMAT_VERSION}: "
+                "update semsearch, or rebuild the index with 'semsearch rebuild-index'"
+            )
+        return Manifest(
+            created=_typed(fields, "created", str),
+            written_by=_typed(fields, "written_by", str),
+            embedder=_embedder(fields["embedder"]),
+            target_tokens=_count(fields, "target_tokens"),
+            dense_spec=_typed(fields, "dense_spec", str),
+            counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
+            files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
+            format=_count(fields, "format"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise IndexCorruptError(path, f"is not a manifest ({type(error).__name__}: {error})") from None
+
+
+def _typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = fields[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
+def _count(fields: Mapping[str, Any], name: str) -> int:
+    value: int = _typed(fields, name, int)
+    if value < 0:
+        raise ValueError(f"{name} is {value}")
+    return value
+
+
+def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
+    revision = fields["revision"]
+    return EmbedderSpec(
+        name=_typed(fields, "name", str),
+        fingerprint=_typed(fields, "fingerprint", str),
+        dimension=_count(fields, "dimension"),
+        max_tokens=_count(fields, "max_tokens"),
+        query_prompt=_typed(fields, "query_prompt", str),
+        passage_prompt=_typed(fields, "passage_prompt", str),
+        revision=None if revision is None else _typed(fields, "revision", str),
+    )
+
+
+def _file_name(name: str) -> str:
+    if not _FILE_NAME.fullmatch(name):  # never a path: an index from elsewhere must not lead out of its folder
+        raise ValueError(f"a file named {name!r}")
+    return name
+
+
+def _file_record(record: Mapping[str, Any]) -> FileRecord:
+    return FileRecord(bytes=_count(record, "bytes"), sha256=_typed(record, "sha256", str))

@@ -1,0 +1,1 @@
+"""The tests of semsearch. Run them with ``make test``."""
