@@ -77,7 +77,7 @@ class GenerationWriter:
         import numpy as np
 
         self._embeddings = np.lib.format.open_memmap(
-            self.folder / _EMBEDDINGS, mode="w+", dtype=np.float16, shape=(self.archive.passages, dimension)
+            self.folder / _EMBEDDINGS, mode="w+", dtype=np.float16, shape=(self.archive.passages, int(dimension))
         )
         return self._embeddings
 

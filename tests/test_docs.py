@@ -1,0 +1,106 @@
+"""The documentation is run: every snippet, every command, every link."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+
+from semsearch.cli import main
+from semsearch.cli._main import _commands
+from tests.conftest import ROOT
+
+PAGES = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "index/README.md",
+        *ROOT.glob("benchmarks/**/*.md"),
+    ]
+)
+_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+# What the tests cannot run: it installs things, needs a network, or is what runs the tests.
+_NOT_RUN = ("pip install", "hf download", "make ", "git ", "python -m benchmarks")
+
+
+def _blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (
+            f"{page.relative_to(ROOT)}:{page.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}",
+            match["code"],
+        )
+        for page in PAGES
+        for match in _FENCE.finditer(page.read_text(encoding="utf-8"))
+        if match["language"] == language
+    ]
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus: Path) -> Path:
+    """A folder as the documentation assumes it: articles in ``corpus`` and ``my-articles``, and nothing else."""
+    for name in ("corpus", "my-articles"):
+        (tmp_path / name).mkdir()
+        for article in ("csto-kazakhstan-deployment.md", "ecomig-gambia.md"):
+            shutil.copy(corpus / "peacekeeping" / article, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("place", "code"), [pytest.param(*block, id=block[0]) for block in _blocks("python")])
+@pytest.mark.usefixtures("newcomer")
+def test_a_python_snippet_runs_and_prints(place: str, code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, place, "exec"), {"__name__": "snippet"})  # noqa: S102 - our own documentation
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.usefixtures("newcomer")
+def test_every_command_in_the_documentation_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [
+        line.removeprefix("$ ").split("  #")[0]
+        for _, code in _blocks("console")
+        for line in code.splitlines()
+        if line.startswith("$ ")
+    ]
+    mine = [line for line in commands if line.startswith("semsearch ")]
+    others = [line for line in commands if not line.startswith("semsearch ")]
+    assert not [line for line in others if not line.startswith(_NOT_RUN)], "a command that no test runs"
+    assert len(mine) >= 4
+    for line in mine:
+        if "--model BAAI" in line:
+            continue  # a model to be downloaded first: tests/test_embedders.py loads one from a hub's cache
+        arguments = shlex.split(line.split("|")[0])[1:]
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0, line
+        assert capsys.readouterr().out.strip(), line
+
+
+def test_make_has_the_targets_that_the_documentation_names() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", pages))
+    assert {"demo", "test", "check"} <= named
+    assert named <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    for name, command in _commands.commands.items():
+        assert f"`semsearch {name}" in page
+        row = next(line for line in page.splitlines() if f"`semsearch {name}" in line)
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert any(option in row for option in parameter.opts), (name, parameter.opts)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in _LINK.finditer(page.read_text(encoding="utf-8"))]
+    broken = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not broken
