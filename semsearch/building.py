@@ -213,6 +213,7 @@ def _write_passages(
     """Split every article and write it with its passages. Returns the tokens that the embedder will be given."""
     indexed = truncated = 0
     limit = embedder.spec.max_tokens
+    report(Progress("reading articles"))
     for place, article in located:
         earlier = writer.archive.place_of(article.id)
         if earlier is not None:
@@ -279,6 +280,7 @@ def _embed(
     """Embed the passages that are not ``kept`` into their rows. Returns how many there were."""
     missing = np.flatnonzero(~kept)
     done = 0
+    report(Progress("embedding passages", done, len(missing)))
     for shard in _parts(missing.tolist(), _SHARD):
         stored = archive.passages(shard)
         contexts: dict[str, str] = {}
@@ -291,12 +293,12 @@ def _embed(
         # Texts of one length are padded least when they are embedded together.
         by_length = sorted(range(len(shard)), key=lambda i: len(texts[i]))
         for step in _parts(by_length, _STEP):
-            vectors = unit_rows(embedder.embed_passages([texts[i] for i in step]))
+            vectors = embedder.embed_passages([texts[i] for i in step])
             _require(
                 vectors.shape == (len(step), embeddings.shape[1]),
                 f"the embedder returns {(len(step), embeddings.shape[1])} for {len(step)} texts, not {vectors.shape}",
             )
-            embeddings[[shard[i] for i in step]] = vectors
+            embeddings[[shard[i] for i in step]] = unit_rows(vectors)
             done += len(step)
             report(Progress("embedding passages", done, len(missing)))
     return done

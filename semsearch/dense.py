@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ["DenseIndex", "unit_rows"]
 
+_SPARE = 16  # rows beyond k that are looked at, for ties: an archive holds the same text more than once
+
 
 class DenseIndex:
     """An exact inner-product index over unit vectors: row *i* is passage *i*.
@@ -88,8 +90,15 @@ class DenseIndex:
             raise ValueError(f"k must be at least 1, not {k}")
         if len(self) == 0 or len(queries) == 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-        scores, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self)))
-        return [_in_order(*pair) for pair in zip(rows, scores, strict=True)]
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        k = min(k, len(self))
+        depth = min(k + _SPARE, len(self))
+        while True:
+            scores, rows = self._index.search(queries, depth)
+            # faiss returns any of the rows that tie for the last place: go on until all of them are seen.
+            if depth == len(self) or (scores[:, -1] < scores[:, k - 1]).all():
+                return [_in_order(row, score, k) for row, score in zip(rows, scores, strict=True)]
+            depth = min(2 * depth, len(self))
 
 
 def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,12 +110,15 @@ def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(embeddings).all():
         row = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
         raise ValueError(f"the embedder returned a vector that is not finite for text {row}")
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.asarray(embeddings / np.where(norms == 0, 1, norms), dtype=np.float32)
+    exact = embeddings.astype(np.float64)  # squares of large or small components leave float32's range
+    norms = np.linalg.norm(exact, axis=1, keepdims=True)
+    return np.asarray(exact / np.where(norms == 0, 1, norms), dtype=np.float32)
 
 
-def _in_order(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _in_order(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     found = rows >= 0
     rows, scores = rows[found], scores[found]
-    order = np.lexsort((rows, -scores))
+    order = np.lexsort((rows, -scores))[:k]
     return rows[order], scores[order]

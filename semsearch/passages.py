@@ -11,6 +11,7 @@ Every character of an article that is not white space is in exactly one passage,
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,12 @@ TARGET_TOKENS = 120
 _TOLERANCE = 1.5
 """A paragraph is split only beyond ``_TOLERANCE * target``: the halves would be shorter than the target by more."""
 
+_SCRAP = 4
+"""A part of less than ``target / _SCRAP`` tokens joins its neighbour where both fit the limit."""
+
+_CHARACTERS_PER_TOKEN = 20
+"""No tokenizer's tokens are longer on average: what seems so is a run that it reads as one unknown token."""
+
 _FRAGMENT_WORDS = 8
 """A paragraph of fewer words does not stand alone."""
 
@@ -49,6 +56,7 @@ _MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
 _LIST_ITEM = re.compile(r"(?:[-*+•–]|\d{1,3}[.)])\s")
 _SENTENCE_END = re.compile(r"[.!?…:;。！？؟।][\"'”’»)\]*_]*$")
 _LONG_LINE = 120  # characters; beyond any column that people wrap text at
+_STOPS_WITHOUT_SPACE = frozenset("。！？｡．」』）")
 _HARD_STOP = re.compile(r"[,;:]\s|\s[–—-]\s")
 
 
@@ -95,6 +103,7 @@ def split_article(
     """
     if limit < 1 or target < 1:
         raise ValueError(f"limit and target must be at least 1 token, not {limit} and {target}")
+    count_tokens = partial(_count_all, count_tokens=count_tokens)
     text = article.text
     paragraphs = find_paragraphs(text)
     spans = _joined(text, paragraphs)
@@ -117,6 +126,7 @@ def split_text(text: str, count_tokens: CountTokens, *, limit: int) -> list[str]
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if start >= end:
         return []
+    count_tokens = partial(_count_all, count_tokens=count_tokens)
     (tokens,) = count_tokens([text])
     return [text[a:b] for a, b in _split_span(text, start, end, tokens, count_tokens, limit, limit)]
 
@@ -206,6 +216,16 @@ def _is_fragment(paragraph: str) -> bool:
 # --- long paragraphs --------------------------------------------------------------------------------------------
 
 
+def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
+    """Count tokens, and measure by its characters what the tokenizer reads as one unknown token, however long."""
+    return [
+        tokens
+        if len(text) <= tokens * _CHARACTERS_PER_TOKEN
+        else max(tokens, len("".join(text.split())) // _CHARACTERS_PER_TOKEN)
+        for text, tokens in zip(texts, count_tokens(texts), strict=True)
+    ]
+
+
 def _split_span(
     text: str, start: int, end: int, tokens: int, count_tokens: CountTokens, limit: int, target: int
 ) -> Iterator[tuple[int, int]]:
@@ -219,7 +239,8 @@ def _split_span(
     for first, last in _balanced(counts, limit, target):
         part_start, part_end = cuts[first], cuts[last]
         part = text[part_start:part_end]
-        yield part_start + len(part) - len(part.lstrip()), part_end - len(part) + len(part.rstrip())
+        if part.strip():
+            yield part_start + len(part) - len(part.lstrip()), part_end - len(part) + len(part.rstrip())
 
 
 def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> list[int]:
@@ -245,8 +266,13 @@ def _sentence_starts(part: str, offset: int) -> list[int]:
 
     lengths = [len(sentence) for sentence in sentencex.segment("en", part)]
     starts = [offset + before for before in accumulate(lengths[:-1])]
-    # A piece of white space is no sentence: it stays with the sentence before it.
-    return [at for at in starts if part[at - offset : at - offset + 1].strip()]
+    # White space is no sentence: it stays with the one before. A stop inside a word ("ASP.NET") ends none.
+    return [
+        at
+        for at in starts
+        if not part[at - offset].isspace()
+        and (part[at - offset - 1].isspace() or part[at - offset - 1] in _STOPS_WITHOUT_SPACE)
+    ]
 
 
 def _clause_starts(part: str, offset: int) -> list[int]:
@@ -262,20 +288,35 @@ def _character_runs(part: str, offset: int, *, length: int) -> list[int]:
     return list(range(offset + length, offset + len(part), length))
 
 
-def _balanced(counts: list[int], limit: int, target: int) -> Iterator[tuple[int, int]]:
-    """Yield runs ``(first, last)`` of atoms, about equally long, none above ``limit`` that could be shorter."""
+def _balanced(counts: list[int], limit: int, target: int) -> list[tuple[int, int]]:
+    """Return runs ``(first, last)`` of atoms, about equally long, none above ``limit`` that could be shorter."""
+    runs: list[tuple[int, int]] = []
     remaining = sum(counts)
     first = 0
     while first < len(counts):
-        parts = max(1, round(remaining / target))
+        parts = max(1, round(remaining / target), math.ceil(remaining / limit))
         goal = remaining / parts
         last, length = first, 0
         while last < len(counts):
             grown = length + counts[last]
-            if last > first and (grown > limit or grown - goal > goal - length):
+            if last > first and (grown > limit or grown - goal >= goal - length):
                 break
             length = grown
             last += 1
-        yield first, last
+        runs.append((first, last))
         remaining -= length
         first = last
+    return _without_scraps(runs, counts, limit, target)
+
+
+def _without_scraps(runs: list[tuple[int, int]], counts: list[int], limit: int, target: int) -> list[tuple[int, int]]:
+    """Join a run that is too short to stand alone (a heading before a long sentence) to the next or the one before."""
+    joined: list[tuple[int, int]] = []
+    for first, last in runs:
+        before = joined[-1][0] if joined else first
+        scrap = min(sum(counts[before:first]), sum(counts[first:last])) * _SCRAP < target
+        if joined and scrap and sum(counts[before:last]) <= limit:
+            joined[-1] = (before, last)
+        else:
+            joined.append((first, last))
+    return joined

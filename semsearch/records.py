@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Article", "Hit", "Passage", "Progress", "ReportProgress"]
+__all__ = ["Article", "Hit", "Passage", "Progress", "ReportProgress", "is_unicode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,15 @@ ReportProgress = Callable[[Progress], None]
 """Is called now and then by what takes long."""
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether ``text`` can be encoded: JSON and file names can smuggle halves of surrogate pairs into it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check_text(name: str, value: object, *, optional: bool) -> None:
     if value is None and optional:
         return
@@ -93,9 +102,5 @@ def _check_text(name: str, value: object, *, optional: bool) -> None:
         raise ValueError(f"an article's {name} must be text, not {type(value).__name__}")
     if "\x00" in value:
         raise ValueError(f"{name} contains a NUL character at offset {value.index(chr(0))}: is this a binary file?")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{name} contains half of a surrogate pair at offset {error.start}, which is not text"
-        ) from None
+    if not is_unicode(value):
+        raise ValueError(f"{name} contains half of a surrogate pair, which is not text")

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from semsearch.dense import DenseIndex, unit_rows
 from semsearch.embedders import Embedder, load_embedder
-from semsearch.errors import EmbedderMismatchError, IndexCorruptError
+from semsearch.errors import EmbedderMismatchError
 from semsearch.passages import split_text
-from semsearch.records import Hit
+from semsearch.records import Hit, is_unicode
 from semsearch.storage import Generation, Manifest, open_generation
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Searcher:
             ValueError: If a query is blank or ``k`` is below 1.
         """
         _check(queries, k)
+        if not queries:
+            return []
         found = self._dense.search(self._embed(queries), k)
         stored = self._generation.archive.passages(int(row) for rows, _ in found for row in rows)
         return [
@@ -125,7 +127,7 @@ def open_index(
     with contextlib.ExitStack() as stack:
         generation = open_generation(Path(index))
         stack.callback(generation.close)
-        dense = _read_dense(generation)
+        dense = generation.dense_index()
         built_with = generation.manifest.embedder
         if embedder is None:
             embedder = built_with.name
@@ -141,18 +143,6 @@ def open_index(
         return Searcher(generation, dense, embedder)
 
 
-def _read_dense(generation: Generation) -> DenseIndex:
-    try:
-        dense = DenseIndex.from_bytes(generation.read_dense())
-    except ValueError as error:
-        raise IndexCorruptError(generation.dense_path, str(error)) from None
-    expected = generation.embeddings.shape
-    if (len(dense), dense.dimension) != expected:
-        found = (len(dense), dense.dimension)
-        raise IndexCorruptError(generation.dense_path, f"holds {found} vectors, the embeddings are {expected}")
-    return dense
-
-
 def _check(queries: Sequence[Any], k: Any) -> None:
     if isinstance(queries, str):
         raise ValueError("search_many takes several queries: use search for one")
@@ -161,3 +151,5 @@ def _check(queries: Sequence[Any], k: Any) -> None:
     for query in queries:
         if not isinstance(query, str) or not query.strip():
             raise ValueError(f"a query must be text that is not blank, not {query!r}")
+        if not is_unicode(query):
+            raise ValueError(f"a query must be Unicode text, not half a surrogate pair as in {query!r}")

@@ -18,9 +18,7 @@ class WordEmbedder:
     """
 
     def __init__(self, *, dimension: int = 64, max_tokens: int = 250, fingerprint: str = "words") -> None:
-        self.spec = EmbedderSpec(
-            name="words", fingerprint=fingerprint, dimension=dimension, max_tokens=max_tokens
-        )
+        self.spec = EmbedderSpec(name="words", fingerprint=fingerprint, dimension=dimension, max_tokens=max_tokens)
         self.embedded: list[str] = []  # every passage that was asked for, so that tests see what was done again
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

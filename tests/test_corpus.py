@@ -123,12 +123,10 @@ def test_the_article_on_kazakhstan_states_the_legal_basis_of_the_deployment(arti
     article = articles[DEPLOYMENT]
     assert article.published is not None
     assert (article.published.year, article.published.month) == (2022, 1)
-    basis = [
-        article.text[p.start : p.end]
-        for p in find_paragraphs(article.text)
-        if "Collective Security Treaty" in article.text[p.start : p.end] and "Articles 2 and 4" in article.text
-    ]
-    assert any("Articles 2 and 4" in paragraph and "peacekeeping" in paragraph for paragraph in basis)
+    paragraphs = [article.text[p.start : p.end] for p in find_paragraphs(article.text)]
+    (basis,) = [paragraph for paragraph in paragraphs if "Articles 2 and 4" in paragraph]
+    assert "Collective Security Treaty" in basis
+    assert "agreement on peacekeeping" in basis
 
 
 @pytest.mark.parametrize("word", ["deploy", "treaty", "mission"])
@@ -140,7 +138,9 @@ def test_other_articles_make_it_hard_to_find(articles: dict[str, Article], word:
 def test_the_article_on_kazakhstan_is_in_its_own_words(articles: dict[str, Article], shared: Path) -> None:
     ours = words(articles[DEPLOYMENT].text).split()
     runs = {tuple(ours[at : at + 10]) for at in range(len(ours) - 9)}
-    for path in sorted((shared / "seed").glob("*.txt")):
+    pages = sorted((shared / "seed").glob("*.txt"))
+    assert pages
+    for path in pages:
         theirs = words(path.read_text(encoding="utf-8")).split()
         assert runs & {tuple(theirs[at : at + 10]) for at in range(len(theirs) - 9)} == set()
 

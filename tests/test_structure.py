@@ -28,6 +28,7 @@ ORDER = [
     "storage",
     "building",
     "searching",
+    "evaluation",
     "cli",
 ]  # each imports only what stands before it
 SURFACE = {"__init__", "__main__"}  # stand outside the order

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli._problems import print_problems
+from semsearch.cli._terminal import escape_controls
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
@@ -64,4 +65,5 @@ class JsonOutput:
 
 
 def _print(kind: str, **fields: Any) -> None:
-    click.echo(json.dumps({"type": kind, "version": SCHEMA_VERSION, **fields}, ensure_ascii=False))
+    line = json.dumps({"type": kind, "version": SCHEMA_VERSION, **fields}, ensure_ascii=False)
+    click.echo(escape_controls(line).encode())

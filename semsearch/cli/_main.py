@@ -11,8 +11,9 @@ import click
 
 from semsearch._version import __version__
 from semsearch.cli._progress import show_progress
+from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError
-from semsearch.records import Progress
+from semsearch.records import Progress, is_unicode
 
 if TYPE_CHECKING:
     from semsearch.cli._output import Output
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"semsearch: {message}", err=True)
+    click.echo(f"semsearch: {printable(message)}", err=True)
     sys.exit(code)
 
 
@@ -80,12 +81,12 @@ def _model_option(what: str) -> Callable[[_Command], _Command]:
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def _commands() -> None:
-    r"""Search an archive of articles by meaning: ranked passages that can be cited.
+    """Search an archive of articles by meaning: ranked passages that can be cited.
 
     \b
     semsearch rebuild-index my-articles      index a folder of articles into ./index
     semsearch query "legal basis for deployment"
-    """
+    """  # noqa: D301 - \b is click's mark for lines that it must not fold
 
 
 @_commands.command()
@@ -99,6 +100,8 @@ def query(text: tuple[str, ...], k: int, index: Path, model: str | None, form: s
     question = " ".join(text)
     if not question.strip():
         raise click.BadParameter("the query is blank", param_hint="TEXT")
+    if not is_unicode(question):
+        raise click.BadParameter("the query is not Unicode: is the locale right?", param_hint="TEXT")
     out = _output(form)
     with show_progress() as report:
         report(Progress("loading the model"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +31,8 @@ class TextOutput:
     """Prints for people. Satisfies :class:`~semsearch.cli._output.Output`."""
 
     def __init__(self) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a character that the encoding has not is no reason to stop
         console = Console(highlight=False, soft_wrap=False)
         self._console = Console(highlight=False, width=min(console.width, _WIDTH))
 
@@ -38,7 +42,7 @@ class TextOutput:
             article = hit.article
             head = Table.grid(padding=(0, 1), expand=True)
             head.add_column(width=_INDENT - 1, justify="right", style="bold cyan")
-            head.add_column(ratio=1, style="bold")
+            head.add_column(ratio=1, style="bold", overflow="fold")
             head.add_column(justify="right", style="green")
             head.add_row(str(hit.rank), Text(printable(article.title or article.id)), f"{hit.score:.3f}")
             published = None if article.published is None else article.published.isoformat()

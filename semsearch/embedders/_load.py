@@ -45,9 +45,12 @@ def _locate(name: str) -> tuple[Path, str | None]:
         return _packaged(), None
     if not name.strip():
         raise ModelNotFoundError("a model's name must not be blank: name a folder or a hub model")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder.resolve(), None
+    try:
+        folder = Path(name).expanduser()
+        if folder.is_dir():
+            return folder.resolve(), None
+    except (OSError, RuntimeError, ValueError):  # a name that no file can have, or the home of nobody
+        folder = Path(name)
     if folder.is_absolute() or name.startswith(("./", "../", "~")):
         raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
     cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}")

@@ -23,6 +23,7 @@ __all__ = ["SentenceTransformerEmbedder"]
 _BATCH = 16
 """Texts of similar length, in batches of 4 to 16, are embedded faster on a CPU than in the library's 32."""
 
+_TOKENIZER_FILES = ("tokenizer*.json", "vocab*", "*.model", "*.spm")
 _FINGERPRINTED = frozenset({".bin", ".json", ".model", ".safetensors", ".txt"})
 
 
@@ -42,9 +43,12 @@ class SentenceTransformerEmbedder:
         self._model = _load_model(name, folder)
         self._model.eval()
         prompts = self._model.prompts
-        query_prompt = prompts.get("query") or self._default_prompt()
-        passage_prompt = next((prompts[p] for p in ("document", "passage", "corpus") if prompts.get(p)), "")
-        passage_prompt = passage_prompt or self._default_prompt()
+        default_name = self._model.default_prompt_name or ""
+        default = prompts.get(default_name) or ""
+        query_prompt = prompts.get("query") or default
+        # That queries are a model's default use does not make its passages queries.
+        passage_prompt = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), "")
+        passage_prompt = passage_prompt or ("" if default_name == "query" else default)
         self._tokenizer = self._model.tokenizer
         limit = self._model.max_seq_length or self._tokenizer.model_max_length
         special = self._tokenizer.num_special_tokens_to_add()
@@ -89,13 +93,15 @@ class SentenceTransformerEmbedder:
         )
         return np.asarray(embeddings, dtype=np.float32)
 
-    def _default_prompt(self) -> str:
-        return self._model.prompts.get(self._model.default_prompt_name or "") or ""
-
 
 def _load_model(name: str, folder: Path) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
 
+    # Without one, the library makes up a tokenizer to which every word is unknown.
+    if not any(any(folder.rglob(pattern)) for pattern in _TOKENIZER_FILES):
+        raise ModelNotFoundError(
+            f"what is in {folder} is no whole model {name!r} (no tokenizer): save or download it again"
+        )
     try:
         with _quiet():
             return SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)

@@ -38,8 +38,9 @@ def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     try:
         return raw.decode(marked)
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {error.start}, line {line})"
+        at = error.start + (len(codecs.BOM_UTF8) if marked == "utf-8-sig" else 0)
+        line = raw.count(b"\n", 0, at) + 1
+        invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {at}, line {line})"
     detected = _detect(raw) if marked == "utf-8" else None
     if detected is None:
         log.problem(origin.place, f"{invalid}, and its encoding is not certain: convert it to UTF-8")

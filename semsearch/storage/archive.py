@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,22 +109,14 @@ class Archive:
             self._connection.close()
 
     def counts(self) -> tuple[int, int]:
-        """Return the number of articles and of passages; the rows of each are 0 to that number less 1.
-
-        Raises:
-            IndexCorruptError: If they are not.
-        """
-        counts = []
-        for table in ("articles", "passages"):
-            query = f"SELECT COUNT(*), COALESCE(MIN(row), 0), COALESCE(MAX(row), -1) FROM {table}"  # noqa: S608
-            ((count, first, last),) = self._fetch(query)
-            if (first, last) != (0, count - 1):
-                raise IndexCorruptError(self._path, f"has gaps in the rows of its {table}")
-            counts.append(int(count))
-        return counts[0], counts[1]
+        """Return the number of articles and of passages, by the last row of each: counting would read every page."""
+        ((articles, passages),) = self._fetch(
+            "SELECT (SELECT COALESCE(MAX(row) + 1, 0) FROM articles), (SELECT COALESCE(MAX(row) + 1, 0) FROM passages)"
+        )
+        return int(articles), int(passages)
 
     def check(self) -> None:
-        """Check the file's structure and that every passage lies in its article.
+        """Check the file's structure, that no row is missing, and that every passage lies in its article.
 
         Raises:
             IndexCorruptError: If something is wrong.
@@ -132,6 +124,10 @@ class Archive:
         ((verdict, *_),) = self._fetch("PRAGMA integrity_check(1)")
         if verdict != "ok":
             raise IndexCorruptError(self._path, f"is damaged ({verdict})")
+        for table, expected in zip(("articles", "passages"), self.counts(), strict=True):
+            ((count, first),) = self._fetch(f"SELECT COUNT(*), COALESCE(MIN(row), 0) FROM {table}")  # noqa: S608
+            if (count, first) != (expected, 0):
+                raise IndexCorruptError(self._path, f"has gaps in the rows of its {table}")
         stray = self._fetch(
             "SELECT p.row FROM passages p LEFT JOIN articles a ON a.row = p.article "
             "WHERE a.row IS NULL OR p.start < 0 OR p.start >= p.end OR p.end > LENGTH(a.text) LIMIT 1"
@@ -157,9 +153,8 @@ class Archive:
                     (int(entry[0]), self._article(entry[1:]))
                     for entry in self._select(f"row, {_ARTICLE_COLUMNS} FROM articles", missing)
                 )
-            for row, article_row, paragraph, start, end in passages:
-                article = articles[article_row]
-                found[row] = StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)
+            for entry in passages:
+                found[entry[0]] = self._passage(entry, articles)
         if len(found) != len(wanted):
             raise IndexCorruptError(self._path, f"has no passage {min(set(wanted) - found.keys())}")
         return found
@@ -199,3 +194,10 @@ class Archive:
             )
         except (TypeError, ValueError, RecursionError) as error:
             raise IndexCorruptError(self._path, f"holds something else than an article ({error})") from None
+
+    def _passage(self, columns: Sequence[Any], articles: Mapping[int, Article]) -> StoredPassage:
+        row, article_row, paragraph, start, end = columns
+        article = articles.get(article_row)
+        if article is None or not all(isinstance(number, int) for number in columns):
+            raise IndexCorruptError(self._path, f"holds something else than a passage (row {row})")
+        return StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)

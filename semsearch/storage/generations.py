@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
 
 __all__ = [
@@ -172,7 +174,6 @@ class Generation:
         manifest: What it is.
         archive: Its articles and passages.
         embeddings: ``(passages, dimension)`` float16, memory-mapped.
-        dense: The serialised dense index, uint8.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -190,6 +191,8 @@ class Generation:
         if self.embeddings.shape != expected or self.embeddings.dtype != np.float16:
             found = f"{self.embeddings.shape} {self.embeddings.dtype}"
             raise IndexCorruptError(folder / _EMBEDDINGS, f"holds {found}, the manifest says {expected} float16")
+        # Held open, so that the generation stays whole when writers remove its folder.
+        self._dense = (folder / _DENSE).open("rb")
         self.archive = Archive(folder / _ARCHIVE)
         try:
             counts = self.archive.counts()
@@ -200,22 +203,33 @@ class Generation:
                     f"the manifest says {manifest.counts.articles} and {manifest.counts.passages}",
                 )
         except BaseException:
-            self.archive.close()
+            self.close()
             raise
 
-    @property
-    def dense_path(self) -> Path:
-        """The dense index's file, for errors."""
-        return self.folder / _DENSE
+    def dense_index(self) -> DenseIndex:
+        """Read the dense index.
 
-    def read_dense(self) -> NDArray[np.uint8]:
-        """Read the serialised dense index."""
+        Raises:
+            IndexCorruptError: If it is none, or does not have a row for each passage.
+        """
         import numpy as np
 
-        return np.fromfile(self.dense_path, dtype=np.uint8)
+        from semsearch.dense import DenseIndex
+
+        path = self.folder / _DENSE
+        self._dense.seek(0)
+        try:
+            dense = DenseIndex.from_bytes(np.fromfile(self._dense, dtype=np.uint8))
+        except ValueError as error:
+            raise IndexCorruptError(path, str(error)) from None
+        found = (len(dense), dense.dimension)
+        if found != self.embeddings.shape:
+            raise IndexCorruptError(path, f"holds {found} vectors, the embeddings are {self.embeddings.shape}")
+        return dense
 
     def close(self) -> None:
-        """Close the archive; the memory map goes with the last array that uses it."""
+        """Close the files; the memory map goes with the last array that uses it."""
+        self._dense.close()
         self.archive.close()
 
 
@@ -249,7 +263,7 @@ def read_manifest(index: Path) -> tuple[str, Manifest]:
     return folder.name, manifest
 
 
-def verify_index(index: Path) -> list[FileCheck]:
+def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
     """Check every file of the live generation, byte for byte, and that what is in them fits together.
 
     Returns:
@@ -260,7 +274,7 @@ def verify_index(index: Path) -> list[FileCheck]:
         IndexFormatError: If a newer semsearch wrote it.
         IndexCorruptError: If ``CURRENT`` or the manifest is damaged, so that nothing can be checked against it.
     """
-    folder, manifest = _live(index)
+    folder, manifest = _live(Path(index))
     checks = [FileCheck(folder / _MANIFEST, (folder / _MANIFEST).stat().st_size, None)]
     for name in _FILES:
         path = folder / name
@@ -274,6 +288,7 @@ def verify_index(index: Path) -> list[FileCheck]:
         try:
             with contextlib.closing(Generation(folder, manifest)) as generation:
                 generation.archive.check()
+                generation.dense_index()
         except IndexCorruptError as error:
             checks = [check._replace(problem=error.reason) if check.path == error.path else check for check in checks]
     return checks

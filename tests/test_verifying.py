@@ -1,0 +1,171 @@
+"""``verify_index``: a verdict on every file, and on whether they fit together."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from semsearch import Article, IndexCorruptError, build_index, open_index, verify_index
+from semsearch.dense import DenseIndex
+from tests.embedder import WordEmbedder
+from tests.index_files import GENERATION_FILES, answers, forge, forge_checksums, live
+
+ARTICLES = [
+    Article("force", "The peacekeepers guard the airport and the power station of the city.", title="Peacekeepers"),
+    Article("treaty", "Under article four an attack on one member is an attack on all.\n\nAll members signed it."),
+]
+
+
+@pytest.fixture
+def index(tmp_path: Path, words: WordEmbedder) -> Path:
+    build_index(ARTICLES, tmp_path / "index", embedder=words)
+    return tmp_path / "index"
+
+
+def problems(index: Path) -> dict[str, str]:
+    return {check.path.name: check.problem for check in verify_index(index) if check.problem is not None}
+
+
+def test_an_index_as_it_was_written_has_no_problem(index: Path) -> None:
+    checks = verify_index(index)
+    folder = live(index)
+    assert {check.path: (check.bytes, check.problem) for check in checks} == {
+        folder / name: ((folder / name).stat().st_size, None) for name in ["manifest.json", *GENERATION_FILES]
+    }
+
+
+@pytest.mark.parametrize("name", GENERATION_FILES)
+def test_a_damaged_file_is_told_from_the_others(index: Path, name: str) -> None:
+    path = live(index) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert problems(index) == {name: "is damaged (its checksum is not the one in the manifest)"}
+
+
+def test_every_damaged_file_has_its_own_verdict(index: Path) -> None:
+    folder = live(index)
+    size = (folder / "dense.faiss").stat().st_size
+    (folder / "dense.faiss").write_bytes(b"short")
+    (folder / "embeddings.npy").unlink()
+    assert problems(index) == {
+        "dense.faiss": f"is damaged (5 bytes, {size} were written)",
+        "embeddings.npy": "is missing",
+    }
+    assert {check.path.name: check.bytes for check in verify_index(index)}["embeddings.npy"] == 0
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "manifest.json"])
+def test_without_a_manifest_nothing_can_be_checked(index: Path, name: str) -> None:
+    path = index / name if name == "CURRENT" else live(index) / name
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(IndexCorruptError) as error:
+        verify_index(index)
+    assert error.value.path == path
+
+
+def test_verifying_changes_nothing(index: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in index.rglob("*")}
+    expected = answers(index)
+    verify_index(index)
+    assert {path: path.stat().st_mtime_ns for path in index.rglob("*")} == before
+    assert answers(index) == expected
+
+
+# --- files whose checksums are right, and which do not belong together ------------------------------------------------
+
+
+def sql(statement: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        with contextlib.closing(sqlite3.connect(folder / "articles.sqlite")) as connection, connection:
+            connection.execute(statement)
+
+    return change
+
+
+def embeddings(array: NDArray[Any]) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / "embeddings.npy", array)
+
+
+def pickled(folder: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.array([{"a": 1}, {}], dtype=object), allow_pickle=True)
+    (folder / "embeddings.npy").write_bytes(stream.getvalue())
+
+
+def dense(rows: int, dimension: int) -> Callable[[Path], None]:
+    serialized = DenseIndex.build(np.ones((rows, dimension), np.float16)).to_bytes()
+    return lambda folder: serialized.tofile(folder / "dense.faiss")
+
+
+def content(name: str, data: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(data)
+
+
+FORGERIES = [
+    pytest.param("embeddings.npy", embeddings(np.ones((3, 64), np.float16)), id="a vector too many"),
+    pytest.param("embeddings.npy", embeddings(np.ones((2, 63), np.float16)), id="vectors of another length"),
+    pytest.param("embeddings.npy", embeddings(np.ones((2, 64), np.float32)), id="vectors of another type"),
+    pytest.param("embeddings.npy", pickled, id="pickled objects"),
+    pytest.param("embeddings.npy", content("embeddings.npy", b"text"), id="no numpy file"),
+    pytest.param("embeddings.npy", content("embeddings.npy", b""), id="an empty numpy file"),
+    pytest.param("articles.sqlite", sql("DELETE FROM passages WHERE row = 1"), id="a passage too few"),
+    pytest.param("articles.sqlite", sql("UPDATE passages SET row = 7 WHERE row = 1"), id="a gap in the rows"),
+    pytest.param("articles.sqlite", sql("DROP TABLE passages"), id="no passages"),
+    pytest.param("articles.sqlite", content("articles.sqlite", b"text" * 1000), id="no database"),
+    pytest.param("dense.faiss", dense(3, 64), id="a row too many"),
+    pytest.param("dense.faiss", dense(2, 63), id="rows of another length"),
+    pytest.param("dense.faiss", content("dense.faiss", b"text" * 100), id="no faiss index"),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), FORGERIES)
+def test_a_generation_that_does_not_fit_together_is_not_opened(
+    index: Path, name: str, change: Callable[[Path], object]
+) -> None:
+    change(live(index))
+    forge_checksums(index)
+    with pytest.raises(IndexCorruptError) as error:
+        open_index(index, embedder=WordEmbedder())
+    assert error.value.path == live(index) / name
+
+
+@pytest.mark.parametrize(("name", "change"), FORGERIES)
+def test_a_generation_that_does_not_fit_together_has_a_problem(
+    index: Path, name: str, change: Callable[[Path], object]
+) -> None:
+    change(live(index))
+    forge_checksums(index)
+    assert list(problems(index)) == [name]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE passages SET end = 100000 WHERE row = 1",
+        "UPDATE passages SET start = -1 WHERE row = 1",
+        "UPDATE passages SET start = end WHERE row = 1",
+        "UPDATE passages SET article = 9 WHERE row = 1",
+    ],
+)
+def test_a_passage_outside_its_article_has_a_problem(index: Path, statement: str) -> None:
+    sql(statement)(live(index))
+    forge_checksums(index)
+    assert problems(index) == {"articles.sqlite": "has a passage outside its article (row 1)"}
+
+
+@pytest.mark.parametrize("name", GENERATION_FILES)
+def test_a_file_that_is_not_in_the_manifest_is_not_trusted(index: Path, name: str) -> None:
+    forge(index, lambda fields: fields["files"].pop(name))
+    assert problems(index) == {name: "is not in the manifest"}
+    with pytest.raises(IndexCorruptError, match="is not in the manifest") as error:
+        open_index(index, embedder=WordEmbedder())
+    assert error.value.path == live(index) / name
