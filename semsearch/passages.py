@@ -276,7 +276,8 @@ def _sentence_starts(part: str, offset: int) -> list[int]:
 
 
 def _clause_starts(part: str, offset: int) -> list[int]:
-    return [offset + stop.end() for stop in _HARD_STOP.finditer(part) if part[stop.end() :].strip()]
+    end = len(part.rstrip())
+    return [offset + stop.end() for stop in _HARD_STOP.finditer(part) if stop.end() < end]
 
 
 def _word_starts(part: str, offset: int) -> list[int]:

@@ -23,7 +23,7 @@ _NAMES = {
 }
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
 _ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:$|[T ]\d\d)")
-_NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,2})[./-](\d{1,2})[./-]\d{4}(?!\d)")
+_NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,2})[./\s-]+(\d{1,2})[./\s-]+\d{4}(?!\d)")
 
 
 def article_from_fields(
@@ -42,12 +42,13 @@ def article_from_fields(
         title: Serves where the fields have none.
     """
     rest = {str(name): value for name, value in fields.items()}
+    kept: dict[str, Any] = {}
     if isinstance(rest.get("metadata"), Mapping):
-        rest = {
-            **{str(name): value for name, value in rest.pop("metadata").items() if name not in rest},
-            **rest,
-        }
+        more = {str(name): value for name, value in rest.pop("metadata").items() if name not in rest}
+        kept = {name: more.pop(name) for field in ("id", "title", "text") for name in _NAMES[field] if name in more}
+        rest = {**more, **rest}
     found = {field: _take(rest, names) for field, names in _NAMES.items()}
+    rest = {**kept, **rest}
     published, unread = _as_date(found["published"])
     if unread is not None:
         log.note(origin.place, f"the date {unread!r} cannot be read, kept as metadata")
@@ -67,6 +68,9 @@ def article_from_fields(
         )
     except ValueError as error:
         log.problem(origin.place, str(error))
+        return None
+    except RecursionError:
+        log.problem(origin.place, "a field is nested too deeply, or holds itself")
         return None
     return Located(origin.place, article)
 
@@ -90,10 +94,14 @@ def parse_date(text: str) -> dt.date | None:
         return None
     try:
         # What the text does not say comes from the default: two defaults that differ show that something is missing.
-        days = {parser.parse(text, default=dt.datetime(2000, month, month)).date() for month in (1, 2)}  # noqa: DTZ001
+        days = {
+            parser.parse(text, default=dt.datetime(2000, month, month), ignoretz=True).date()  # noqa: DTZ001
+            for month in (1, 2)
+        }
     except (ValueError, OverflowError):
         return None
-    return days.pop() if len(days) == 1 else None
+    day = days.pop() if len(days) == 1 else None
+    return day if day is not None and str(day.year) in text else None  # "3 4 May 2022" is read as May 2003
 
 
 def _take(fields: dict[str, Any], names: tuple[str, ...]) -> Any:

@@ -32,12 +32,14 @@ def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str]) -> It
         CorpusError: If ``source`` does not exist, is no folder or regular file, or names a single file of a format
             that is not read.
     """
+    if not source:
+        raise CorpusError(repr(source), "a path must not be empty: name a folder, a file, a glob or '-'")
     path = Path(source)
     if "\x00" in source:
         raise CorpusError(repr(source), "a path must not contain NUL characters")
-    if path.is_dir():
+    if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, no error for a name that no file can have
         yield from _files_below(path, log, suffixes)
-    elif path.exists():
+    elif os.path.exists(source):  # noqa: PTH110
         if not path.is_file():
             raise CorpusError(source, "is neither a folder nor a regular file")
         if path.suffix.lower() not in suffixes:
@@ -65,11 +67,24 @@ def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iter
                 yield SourceFile(path, Origin(str(path), path.relative_to(root).as_posix()))
 
 
+def _matches(pattern: str) -> list[str]:
+    """Return what ``glob.glob`` does, but do not walk through links with ``**``: two in a circle never end."""
+    head, double, tail = pattern.partition("**")
+    if not double or not (head == "" or head.endswith("/")) or not (tail == "" or tail.startswith("/")):
+        return sorted(glob.glob(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found: set[str] = set()
+    for base in glob.glob(head) if head else ["."]:  # noqa: PTH207
+        for folder, subfolders, _ in os.walk(base):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            found.update(_matches(str(Path(glob.escape(folder), tail.lstrip("/") or "*"))))
+    return sorted(os.path.normpath(path) if not head else path for path in found)
+
+
 def _files_matching(pattern: str, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
     parts = Path(pattern).parts
     root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
     found = False
-    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
+    for match in _matches(pattern):
         path = Path(match)
         if path.is_dir() and not path.is_symlink():
             continue

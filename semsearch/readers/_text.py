@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 from semsearch.readers._log import Origin, ReadingLog
 
@@ -18,6 +19,7 @@ _BYTE_ORDER_MARKS = (
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _MINIMUM_CONFIDENCE = 0.15
 """Below it the detector is guessing: damaged UTF-8, noise and a lone accent stay under it, see the tests."""
 
@@ -38,9 +40,8 @@ def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     try:
         return raw.decode(marked)
     except UnicodeDecodeError as error:
-        at = error.start + (len(codecs.BOM_UTF8) if marked == "utf-8-sig" else 0)
-        line = raw.count(b"\n", 0, at) + 1
-        invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {at}, line {line})"
+        at = error.start + (len(codecs.BOM_UTF8) if marked == "utf-8-sig" else 0)  # that codec counts after the mark
+        invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {at}, line {raw.count(10, 0, at) + 1})"
     detected = _detect(raw) if marked == "utf-8" else None
     if detected is None:
         log.problem(origin.place, f"{invalid}, and its encoding is not certain: convert it to UTF-8")
@@ -55,14 +56,37 @@ def _detect(raw: bytes) -> tuple[str, str] | None:
     import chardet
 
     sequences = sum(len(match) for match in _UTF8_SEQUENCE.findall(raw))
-    if sequences * 2 > sum(byte >= 0x80 for byte in raw):
+    if sequences * 2 >= sum(byte >= 0x80 for byte in raw):
         return None  # UTF-8 with damage in it, not another encoding
-    guess = chardet.detect(raw)
+    guess = chardet.detect(raw, encoding_era=chardet.EncodingEra.MODERN_WEB)
     encoding, confidence = guess["encoding"], guess["confidence"] or 0.0
-    if encoding is None or confidence < _MINIMUM_CONFIDENCE:
+    if encoding is None or confidence < _MINIMUM_CONFIDENCE or encoding.lower().startswith("utf"):
         return None
     try:
         text = raw.decode(encoding)
     except (UnicodeDecodeError, LookupError):
         return None
-    return None if _CONTROLS.search(text) else (text, encoding)
+    if _CONTROLS.search(text) or not _is_certain(text):
+        return None
+    return text, encoding
+
+
+def _is_certain(text: str) -> bool:
+    """Whether there is more beyond ASCII than three damaged bytes leave, all of it where a language has it.
+
+    The detector's confidence does not say: in an English article with one stray byte it is that of the English.
+    """
+    count = 0
+    for match in _BEYOND_ASCII.finditer(text):
+        character = match.group()
+        before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+        kind = unicodedata.category(character)[0]
+        if character.isupper() and before.isalpha() and (before.islower() or after.islower()):
+            return False  # a capital within a word: "cafÃ©"
+        if kind not in "LMPZ" and before.isalpha():
+            return False  # a symbol on a word: "itâ€™s"
+        if kind == "P" and character not in "’‐‑–—·" and before.islower() and after.islower():
+            return False  # a mark within a word: "M‡ximo"
+        count += kind in "LMP"
+    words = sum(not word.isascii() for word in text.split())
+    return words >= 4 or count >= 20

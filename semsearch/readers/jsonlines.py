@@ -23,12 +23,14 @@ def read_jsonlines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterato
             continue
         here = Origin(f"{origin.place}:{number}", f"{origin.id}:{number}")
         try:
-            record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip())
         except UnicodeDecodeError as error:
             log.problem(here.place, f"is not valid UTF-8 (byte {error.start} of the line): convert the file to UTF-8")
             continue
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        except (ValueError, RecursionError) as error:  # a ValueError also for a number of too many digits
+            reason = "too deep" if isinstance(error, RecursionError) else str(error)
+            if isinstance(error, json.JSONDecodeError):
+                reason = f"{error.msg}, column {error.colno}"
             log.problem(here.place, f"is not a JSON object on one line ({reason})")
             continue
         if not isinstance(record, dict):

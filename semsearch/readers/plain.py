@@ -84,7 +84,7 @@ def _read_head(text: str) -> _Head:
             continue
         if _is_stamp(words):
             published = published or parse_date(_stamp_date(words))
-        elif first and _is_headline(words) and text[line.end() :].strip():
+        elif first and _is_headline(words) and text[line.end() :].strip() and not _goes_on(text, line.end()):
             title = " ".join(words.split())
         else:
             return _Head(title, published, line.start() + len(line.group()) - len(line.group().lstrip()))
@@ -116,6 +116,11 @@ def _stamp_date(line: str) -> str:
     line = re.sub(r"(?i)^\W*(?:published|updated|posted|last updated|date|time)\b[:\s]*(?:on|at)?\b", "", line)
     line = re.sub(r"(?i)\b\d{1,2}:\d\d(?::\d\d)?\s*(?:[ap]\.?m\.?)?", " ", line)
     return re.sub(r"(?i)\b(?:utc|gmt|cet|cest|est|edt|pst|pdt|bst|msk|at|on)\b", " ", line).strip(" ,|·•–—-")
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether the next line, without a blank one between, goes on with the sentence: then it is wrapped text."""
+    return bool(re.match(r"[^\S\n]*\n[^\S\n]*[^\W\d_A-Z]", text[end : end + 200])) and text[end:].lstrip()[0].islower()
 
 
 def _is_headline(line: str) -> bool:
