@@ -6,6 +6,8 @@ clamped, the ``-1`` that faiss returns for "nothing" is taken off, and equal sco
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import faiss
@@ -94,11 +96,23 @@ class DenseIndex:
         k = min(k, len(self))
         depth = min(k + _SPARE, len(self))
         while True:
-            scores, rows = self._index.search(queries, depth)
+            with _one_thread():
+                scores, rows = self._index.search(queries, depth)
             # faiss returns any of the rows that tie for the last place: go on until all of them are seen.
             if depth == len(self) or (scores[:, -1] < scores[:, k - 1]).all():
                 return [_in_order(row, score, k) for row, score in zip(rows, scores, strict=True)]
             depth = min(2 * depth, len(self))
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Search with one thread: for a single query, waking more costs many times what the search does."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -166,11 +166,12 @@ def test_a_megabyte_without_a_sentence_is_indexed_to_its_end(index: Path, text: 
 @pytest.mark.parametrize("limit", [1, 3, 20])
 def test_no_text_is_beyond_the_embedders_limit(index: Path, limit: int) -> None:
     words = WordEmbedder(max_tokens=limit)
-    report = build_index([FORCE, TREATY], index, embedder=words)
+    talks = Article("talks", "Talks went on, " * 25, title="A headline of some six words")  # the title counts, too
+    report = build_index([FORCE, TREATY, talks], index, embedder=words)
     assert max(words.count_tokens(words.embedded)) <= limit
     assert report.truncated_tokens == 0
     bodies = [text.split("\n")[-1] for text in words.embedded]
-    assert sorted(" ".join(bodies).split()) == sorted(f"{FORCE.text} {TREATY.text}".split())
+    assert sorted(" ".join(bodies).split()) == sorted(f"{FORCE.text} {TREATY.text} {talks.text}".split())
 
 
 # --- the report -------------------------------------------------------------------------------------------------------

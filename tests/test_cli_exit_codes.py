@@ -282,7 +282,7 @@ def test_an_index_that_another_process_writes_ends_with_5_and_still_answers(
         ("nobody/no-such-model", "'hf download nobody/no-such-model' brings it"),
         ("./no-such-folder", "there is no model in the folder './no-such-folder'"),
         ("what is this?", "'sentence-transformers/what is this?' is neither a folder nor the name of a hub model"),
-        (str(Path(__file__).parent), "cannot be loaded as the model"),
+        (str(Path(__file__).parent), "is no whole model"),
         ("", "a model's name must not be blank"),
     ],
 )

@@ -293,6 +293,15 @@ def rewrite(name: str, content: Callable[[bytes], bytes]) -> Callable[[Path], No
     return damage
 
 
+def lose_weights(folder: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: values for name, values in weights.items() if "attention.self.query" not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -301,6 +310,7 @@ def rewrite(name: str, content: Callable[[bytes], bytes]) -> Callable[[Path], No
         pytest.param(rewrite("model.safetensors", lambda data: data[: len(data) // 2]), id="half of the weights' file"),
         pytest.param(rewrite("model.safetensors", lambda _: b""), id="an empty weights' file"),
         pytest.param(rewrite("model.safetensors", lambda data: b"\xff" * len(data)), id="garbage for weights"),
+        pytest.param(lose_weights, id="a layer's weights lost"),  # random ones in their place would answer at random
         pytest.param(remove("tokenizer.json", "tokenizer_config.json"), id="no tokenizer"),  # every word is unknown
         pytest.param(rewrite("config.json", lambda _: b"{}"), id="an empty configuration"),
         pytest.param(rewrite("modules.json", lambda data: data[:20]), id="broken JSON"),

@@ -27,9 +27,7 @@ def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL) -> Embedder:
     Raises:
         ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
     """
-    name = os.fspath(model)
-    folder, revision = _locate(name)
-    return _load(name, folder, revision)
+    return _load(*_locate(os.fspath(model)))
 
 
 @functools.lru_cache(maxsize=2)
@@ -39,22 +37,23 @@ def _load(name: str, folder: Path, revision: str | None) -> Embedder:
     return SentenceTransformerEmbedder(name, folder, revision=revision)
 
 
-def _locate(name: str) -> tuple[Path, str | None]:
-    """Return the model's folder, and its revision if it is in the hub's cache."""
+def _locate(name: str) -> tuple[str, Path, str | None]:
+    """Return what to call the model, its folder, and its revision if it is in the hub's cache."""
     if name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
-        return _packaged(), None
+        return name, _packaged(), None
     if not name.strip():
         raise ModelNotFoundError("a model's name must not be blank: name a folder or a hub model")
     try:
         folder = Path(name).expanduser()
         if folder.is_dir():
-            return folder.resolve(), None
+            # Known by its whole path, so that an index finds it from wherever it is opened.
+            return str(folder.resolve()), folder.resolve(), None
     except (OSError, RuntimeError, ValueError):  # a name that no file can have, or the home of nobody
         folder = Path(name)
     if folder.is_absolute() or name.startswith(("./", "../", "~")):
         raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
     cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}")
-    return cached, cached.name
+    return name, cached, cached.name
 
 
 def _packaged() -> Path:

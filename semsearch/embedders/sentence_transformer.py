@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,6 +41,8 @@ class SentenceTransformerEmbedder:
     """
 
     def __init__(self, name: str, folder: Path, *, revision: str | None = None) -> None:
+        # A tokenizer keeps its truncation and padding as state, which a call sets: threads must take turns.
+        self._lock = threading.Lock()
         self._model = _load_model(name, folder)
         self._model.eval()
         prompts = self._model.prompts
@@ -73,7 +76,10 @@ class SentenceTransformerEmbedder:
         if not texts:
             return []
         # Truncation must be switched off by name: the tokenizer file of the default model cuts at 128 tokens.
-        encoded = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False)
+        with self._lock:
+            encoded = self._tokenizer(
+                list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
+            )
         return [len(ids) for ids in encoded["input_ids"]]
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -88,9 +94,10 @@ class SentenceTransformerEmbedder:
         if not texts:
             return np.empty((0, self._spec.dimension), dtype=np.float32)
         encode = self._model.encode_query if task == "query" else self._model.encode_document
-        embeddings = encode(
-            list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
-        )
+        with self._lock:
+            embeddings = encode(
+                list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
+            )
         return np.asarray(embeddings, dtype=np.float32)
 
 
@@ -104,12 +111,28 @@ def _load_model(name: str, folder: Path) -> SentenceTransformer:
         )
     try:
         with _quiet():
-            return SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)
+            model = SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)
+        _require_all_weights(folder, model)
     except Exception as error:  # the library raises whatever a damaged file provokes
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelNotFoundError(
             f"what is in {folder} cannot be loaded as the model {name!r} ({reason}): save or download it again"
         ) from error
+    return model
+
+
+def _require_all_weights(folder: Path, model: SentenceTransformer) -> None:
+    """Refuse a file that lacks weights of the model: the library would put random numbers in their place."""
+    from safetensors import safe_open
+
+    stored: set[str] = set()
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, framework="np") as weights:
+            stored.update(weights.keys())
+    for name in model.state_dict() if stored else ():
+        parts = name.split(".")
+        if "pooler" not in parts and not any(".".join(parts[at:]) in stored for at in range(len(parts))):
+            raise ValueError(f"its files lack the weights {name}")
 
 
 @contextlib.contextmanager

@@ -99,9 +99,12 @@ class Archive:
         self._path = path
         self._lock = threading.Lock()
         # immutable: SQLite takes no locks and looks for no journal, as a generation never changes.
-        self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-        )
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+        except sqlite3.OperationalError as error:
+            raise IndexCorruptError(path, f"cannot be opened ({error})") from None
 
     def close(self) -> None:
         """Close the file. Reading from it then raises :class:`sqlite3.ProgrammingError`."""
