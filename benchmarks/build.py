@@ -39,7 +39,7 @@ def main() -> None:
     name = arguments.name or (path.parent.name if path.name == "corpus.jsonl" else path.stem)
     with tempfile.TemporaryDirectory() as folder:
         result = {
-            "command": f"python -m benchmarks.build {' '.join(sys.argv[1:])}",
+            "command": f"python -m benchmarks.build {path.name} --name {name}",
             "machine": describe(),
             "build": _in_new_process(_build, arguments.corpus, folder),
             "rebuild_unchanged": _in_new_process(_build, arguments.corpus, folder),

@@ -22,23 +22,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsearch.dense import DenseIndex, unit_rows
-from semsearch.embedders import DEFAULT_MODEL, Embedder, load_embedder
+from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, ModelNotFoundError, SemsearchError
+from semsearch.lexical import LexicalIndex
 from semsearch.passages import TARGET_TOKENS, split_article, title_context
-from semsearch.readers import Located, ReadingLog, read_located
+from semsearch.readers import Located, ReadingLog, read_located, require_sources
 from semsearch.records import Article, Progress, ReportProgress
 from semsearch.storage import (
     Archive,
     Generation,
     GenerationWriter,
+    last_model,
     open_generation,
-    read_manifest,
     write_generation,
 )
+from semsearch.tokens import TokenCodec
 
 __all__ = ["BuildReport", "build_index"]
 
 _TITLE_TOKENS = 64  # a quarter of the default model's limit at most goes to the title before each passage
+_LEAST_TOKENS = 1  # what a model must read at least
 _SHARD = 2048  # passages that are read, sorted by length and embedded together
 _STEP = 64  # passages between two reports of progress
 
@@ -110,17 +113,21 @@ def build_index(
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for the index")
     log = ReadingLog()
+    if isinstance(corpus, str | os.PathLike):
+        require_sources(corpus)  # what is not there is said before anything takes long
     with write_generation(folder) as writer:
         report(Progress("loading the model"))
         embedder = _resolve_embedder(embedder, folder)
+        if embedder.spec.max_tokens < _LEAST_TOKENS:
+            raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
         tokens = _write_passages(_located(corpus, log), writer, embedder, log, report)
         if writer.archive.passages == 0:
             raise _nothing_to_index(corpus, log)
         with contextlib.closing(writer.read_archive()) as archive:
-            embeddings = writer.create_embeddings(embedder.spec.dimension)
-            kept = _keep_unchanged(archive, embeddings, folder, embedder)
-            embedded = _embed(archive, embeddings, kept, embedder, report)
-        report(Progress("writing the index"))
+            with _live_generation(folder, embedder) as before:
+                embeddings, embedded = _embed(archive, writer, before, embedder, report)
+            report(Progress("writing the index"))
+            _write_lexical(archive, writer, writer.archive.passages)
         dense = DenseIndex.build(embeddings)
         _require(len(dense) == writer.archive.passages, "the dense index has a row for each passage")
         writer.write_dense(dense.to_bytes())
@@ -165,10 +172,7 @@ def _require(truth: bool, what: str) -> None:  # noqa: FBT001 - reads as "requir
 def _resolve_embedder(embedder: Embedder | str | os.PathLike[str] | None, index: Path) -> Embedder:
     """Load what was asked for, else the model of the index that is there, else the default."""
     if embedder is None:
-        try:
-            name = read_manifest(index)[1].embedder.name
-        except SemsearchError:  # none yet, or one that a rebuild is about to mend
-            name = DEFAULT_MODEL
+        name = last_model(index) or DEFAULT_MODEL
         try:
             return load_embedder(name)
         except ModelNotFoundError as error:
@@ -183,6 +187,9 @@ def _located(corpus: object, log: ReadingLog) -> Iterator[Located]:
         return
     if not isinstance(corpus, Iterable):
         raise TypeError(f"a corpus is a path or an iterable of paths or articles, not {type(corpus).__name__}")
+    if isinstance(corpus, list | tuple) and corpus and all(isinstance(entry, str | os.PathLike) for entry in corpus):
+        yield from read_located(*corpus, log=log)  # together, so that equal names in two folders are told apart
+        return
     for number, entry in enumerate(corpus):
         if isinstance(entry, Article):
             yield Located(f"articles[{number}]", entry)
@@ -250,58 +257,134 @@ def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _keep_unchanged(
-    archive: Archive, embeddings: NDArray[np.float16], index: Path, embedder: Embedder
-) -> NDArray[np.bool_]:
-    """Copy the vectors that the live generation has already. Returns ``(n,)`` bool: which rows are done."""
-    kept = np.zeros(len(embeddings), dtype=bool)
-    with contextlib.ExitStack() as stack:
-        try:
-            before: Generation = stack.enter_context(contextlib.closing(open_generation(index)))
-        except SemsearchError:
-            return kept  # none, or one that this build is to replace because it is damaged
-        if before.manifest.embedder.fingerprint != embedder.spec.fingerprint:
-            return kept
-        rows = {key: row for row, key in enumerate(before.archive.keys())}
-        for row, key in enumerate(archive.keys()):
-            if (old := rows.get(key)) is not None:
-                embeddings[row] = before.embeddings[old]
-                kept[row] = True
-    return kept
+@contextlib.contextmanager
+def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | None]:
+    """Give the generation whose vectors can be taken over: the live one, if the same embedder made it."""
+    try:
+        before = open_generation(index)
+    except SemsearchError:  # none yet, or one that this build is to replace because it is damaged
+        yield None
+        return
+    with contextlib.closing(before):
+        usable = before.manifest.embedder.fingerprint == embedder.spec.fingerprint
+        usable = usable and (before.tokens is not None) == _gives_tokens(embedder)
+        yield before if usable else None
+
+
+def _unchanged(archive: Archive, before: Generation | None) -> NDArray[np.int64]:
+    """Return ``(n,)`` int64: for each passage its row in the generation before, -1 if it was not in it."""
+    rows = {} if before is None else {key: row for row, key in enumerate(before.archive.passage_keys())}
+    return np.fromiter((rows.get(key, -1) for key in archive.passage_keys()), dtype=np.int64)
 
 
 def _embed(
-    archive: Archive,
-    embeddings: NDArray[np.float16],
-    kept: NDArray[np.bool_],
-    embedder: Embedder,
-    report: ReportProgress,
-) -> int:
-    """Embed the passages that are not ``kept`` into their rows. Returns how many there were."""
-    missing = np.flatnonzero(~kept)
-    done = 0
-    report(Progress("embedding passages", done, len(missing)))
-    for shard in _parts(missing.tolist(), _SHARD):
-        stored = archive.passages(shard)
-        contexts: dict[str, str] = {}
-        texts = []
-        for row in shard:
-            passage, article = stored[row]
-            if article.id not in contexts:
-                contexts[article.id] = _context(article, embedder)
-            texts.append(contexts[article.id] + passage.text)
-        # Texts of one length are padded least when they are embedded together.
-        by_length = sorted(range(len(shard)), key=lambda i: len(texts[i]))
-        for step in _parts(by_length, _STEP):
-            vectors = embedder.embed_passages([texts[i] for i in step])
-            _require(
-                vectors.shape == (len(step), embeddings.shape[1]),
-                f"the embedder returns {(len(step), embeddings.shape[1])} for {len(step)} texts, not {vectors.shape}",
-            )
-            embeddings[[shard[i] for i in step]] = unit_rows(vectors)
-            done += len(step)
-            report(Progress("embedding passages", done, len(missing)))
-    return done
+    archive: Archive, writer: GenerationWriter, before: Generation | None, embedder: Embedder, report: ReportProgress
+) -> tuple[NDArray[np.float16], int]:
+    """Fill the files of vectors and of tokens. Returns the vectors, and how many passages were embedded now."""
+    embeddings = writer.create_embeddings(embedder.spec.dimension)
+    old_rows = _unchanged(archive, before)
+    total, done = int((old_rows < 0).sum()), 0
+    report(Progress("embedding passages", done, total))
+    with _TokenSink(writer, embedder) as sink:
+        for shard in _parts(list(range(len(old_rows))), _SHARD):
+            texts = _texts(archive, [row for row in shard if old_rows[row] < 0], embedder)
+            for row in shard:
+                if before is not None and old_rows[row] >= 0:
+                    embeddings[row] = before.embeddings[old_rows[row]]
+                    sink.copy(row, before, int(old_rows[row]))
+            # Texts of one length are padded least when they are embedded together.
+            for step in _parts(sorted(texts, key=lambda row: len(texts[row])), _STEP):
+                vectors = sink.embed(step, [texts[row] for row in step])
+                expected = (len(step), embeddings.shape[1])
+                _require(
+                    vectors.shape == expected,
+                    f"the embedder returns {expected} for {len(step)} texts, not {vectors.shape}",
+                )
+                try:
+                    embeddings[step] = unit_rows(vectors)
+                except ValueError as error:
+                    raise SemsearchError(f"{error} of this batch, {texts[step[0]][:60]!r} first") from None
+                done += len(step)
+                report(Progress("embedding passages", done, total))
+            sink.write(shard)
+    return embeddings, done
+
+
+def _texts(archive: Archive, rows: list[int], embedder: Embedder) -> dict[int, str]:
+    """Return what is embedded for each of these passages: the title's line and the passage."""
+    contexts: dict[str, str] = {}
+    texts = {}
+    for row, (passage, article) in archive.passages(rows).items():
+        if article.id not in contexts:
+            contexts[article.id] = _context(article, embedder)
+        texts[row] = contexts[article.id] + passage.text
+    return texts
+
+
+def _gives_tokens(embedder: Embedder) -> bool:
+    """Whether the tokens of this embedder can be stored: four components of a vector are one byte."""
+    return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
+
+
+class _TokenSink:
+    """Embeds passages, and writes their tokens in the order of the rows if the embedder gives any."""
+
+    def __init__(self, writer: GenerationWriter, embedder: Embedder) -> None:
+        self._writer = writer
+        self._embedder = embedder
+        self._with_tokens = _gives_tokens(embedder)
+        self._codec = TokenCodec.create(embedder.spec.dimension) if self._with_tokens else None
+        self._stream = writer.create_tokens() if self._with_tokens else None
+        self._codes: dict[int, NDArray[np.uint8]] = {}
+        self._lengths: list[int] = []
+
+    def __enter__(self) -> _TokenSink:  # noqa: PYI034
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._stream is not None and self._codec is not None:
+            self._stream.close()
+            if kind is None:
+                self._writer.write_token_starts(self._lengths, self._codec.rotation)
+
+    def embed(self, rows: list[int], texts: list[str]) -> NDArray[np.float32]:
+        """Return the passages' vectors, and keep the codes of their tokens."""
+        if self._codec is None or not isinstance(self._embedder, TokenEmbedder):
+            return self._embedder.embed_passages(texts)
+        vectors, tokens = self._embedder.embed_passages_with_tokens(texts)
+        codes = self._codec.encode(np.concatenate(tokens))
+        for row, part in zip(rows, np.split(codes, np.cumsum([len(t) for t in tokens])[:-1]), strict=True):
+            self._codes[row] = part
+        return vectors
+
+    def copy(self, row: int, before: Generation, old_row: int) -> None:
+        """Take over the tokens of a passage that has not changed."""
+        if before.tokens is not None:
+            self._codes[row] = before.tokens.codes_of(old_row)
+
+    def write(self, rows: list[int]) -> None:
+        """Write the codes of these passages, which come next."""
+        if self._stream is not None:
+            for row in rows:
+                codes = self._codes.pop(row)
+                self._lengths.append(len(codes))
+                self._stream.write(np.ascontiguousarray(codes).data)
+
+
+def _write_lexical(archive: Archive, writer: GenerationWriter, passages: int) -> None:
+    """Index the words of articles and of passages, each with its title."""
+    LexicalIndex.build(
+        writer.lexical_folder / "articles", (f"{title}\n{text}" for title, text in archive.titles_and_texts())
+    )
+    LexicalIndex.build(
+        writer.lexical_folder / "passages",
+        (
+            f"{stored[row].article.title}\n{stored[row].passage.text}"
+            for shard in _parts(list(range(passages)), _SHARD)
+            for stored in (archive.passages(shard),)
+            for row in shard
+        ),
+    )
 
 
 def _parts(rows: list[int], size: int) -> Iterator[list[int]]:

@@ -94,21 +94,27 @@ class DenseIndex:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         k = min(k, len(self))
+        found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = [(np.empty(0, np.int64), np.empty(0, np.float32))]
+        found *= len(queries)
+        pending = np.arange(len(queries))
         depth = min(k + _SPARE, len(self))
-        while True:
-            with _one_thread():
-                scores, rows = self._index.search(queries, depth)
+        while len(pending):
+            with _threads(len(pending)):
+                scores, rows = self._index.search(queries[pending], depth)
             # faiss returns any of the rows that tie for the last place: go on until all of them are seen.
-            if depth == len(self) or (scores[:, -1] < scores[:, k - 1]).all():
-                return [_in_order(row, score, k) for row, score in zip(rows, scores, strict=True)]
-            depth = min(2 * depth, len(self))
+            done = scores[:, -1] < scores[:, k - 1] if depth < len(self) else np.ones(len(pending), dtype=bool)
+            for query, row, score in zip(pending[done], rows[done], scores[done], strict=True):
+                found[query] = _in_order(row, score, k)
+            pending = pending[~done]
+            depth = min(4 * depth, len(self))
+        return found
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Search with one thread: for a single query, waking more costs many times what the search does."""
+def _threads(queries: int) -> Iterator[None]:
+    """Search with a thread a query at most: for a single one, waking more costs many times what the search does."""
     threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
+    faiss.omp_set_num_threads(min(threads, queries))
     try:
         yield
     finally:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import semsearch
 from tests.embedder import WordEmbedder
+
+# A machine that is busy must not fail a law.
+hypothesis.settings.register_profile("semsearch", deadline=None)
+hypothesis.settings.load_profile("semsearch")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsearch import EmbedderSpec
+from semsearch.embedders import QueryTokens
 
 
 class WordEmbedder:
@@ -39,3 +40,17 @@ class WordEmbedder:
     def _word(self, word: str) -> NDArray[np.float32]:
         seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
         return np.random.default_rng(seed).standard_normal(self.spec.dimension).astype(np.float32)
+
+
+class TokenWordEmbedder(WordEmbedder):
+    """Also gives the vector of each word. Satisfies ``semsearch.embedders.TokenEmbedder``."""
+
+    def __init__(self, *, dimension: int = 64, max_tokens: int = 250, fingerprint: str = "words with tokens") -> None:
+        super().__init__(dimension=dimension, max_tokens=max_tokens, fingerprint=fingerprint)
+
+    def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        return self.embed_passages(texts), [self.embed_queries(text.split()) for text in texts]
+
+    def embed_query_tokens(self, query: str) -> QueryTokens:
+        words = query.split()
+        return QueryTokens(self.embed_queries(words), list(range(len(words))), words)

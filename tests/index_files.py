@@ -11,7 +11,14 @@ from typing import Any
 from semsearch import open_index
 from tests.embedder import WordEmbedder
 
-GENERATION_FILES = ["articles.sqlite", "dense.faiss", "embeddings.npy"]  # beside the manifest
+GENERATION_FILES = ["articles.sqlite", "dense.faiss", "embeddings.npy"]  # of every generation, beside lexical/
+TOKEN_FILES = ["token_rotation.npy", "token_starts.npy", "tokens.u8"]  # if its embedder gives token vectors
+LEXICAL_PATTERNS = [
+    f"lexical/{unit}/{name}"
+    for unit in ("articles", "passages")
+    for name in ("meta.json", ".managed.json", "*.fast", "*.fieldnorm", "*.idx", "*.pos", "*.store", "*.term")
+]
+"""Of every generation; tantivy makes up the names before the suffixes. Its lock file is empty."""
 
 
 def live(index: Path) -> Path:
@@ -19,13 +26,27 @@ def live(index: Path) -> Path:
     return index / "generations" / (index / "CURRENT").read_text().split()[0]
 
 
+def files_of(folder: Path) -> list[str]:
+    """The files of a generation but the manifest itself, by their names in it, sorted."""
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in files if name != "manifest.json")
+
+
+def file_of(folder: Path, pattern: str) -> Path:
+    """The one file of a generation that a pattern names."""
+    (path,) = folder.glob(pattern)
+    return path
+
+
 def generations(index: Path) -> list[str]:
     return sorted(folder.name for folder in (index / "generations").iterdir())
 
 
-def answers(index: Path, query: str = "attack on the airport") -> list[tuple[str, str, float]]:
-    """Article, passage and score of each hit in an index that was built with the ``WordEmbedder``."""
-    with open_index(index, embedder=WordEmbedder()) as searcher:
+def answers(
+    index: Path, query: str = "attack on the airport", embedder: WordEmbedder | None = None
+) -> list[tuple[str, str, float]]:
+    """Article, passage and score of each hit in an index that was built with the ``WordEmbedder`` or a like one."""
+    with open_index(index, embedder=embedder or WordEmbedder()) as searcher:
         return [(hit.article.id, hit.passage.text, hit.score) for hit in searcher.search(query)]
 
 
@@ -40,7 +61,7 @@ def forge(index: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def forge_checksums(index: Path) -> None:
     """Make the manifest vouch for the files of the live generation as they are now."""
-    contents = {name: (live(index) / name).read_bytes() for name in GENERATION_FILES}
+    contents = {name: (live(index) / name).read_bytes() for name in files_of(live(index))}
     records = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()

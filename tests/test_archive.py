@@ -65,7 +65,7 @@ def test_articles_and_passages_are_read_as_they_were_written(
     with reading(path) as archive:
         assert archive.counts() == (len(articles), len(expected))
         assert archive.passages(range(len(expected))) == dict(enumerate(expected))
-        assert list(archive.keys()) == [f"{n}/{p}".encode() for n in range(len(articles)) for p in (1, 2)]
+        assert list(archive.passage_keys()) == [f"{n}/{p}".encode() for n in range(len(articles)) for p in (1, 2)]
         archive.check()
 
 

@@ -18,13 +18,14 @@ from semsearch import (
     CorpusError,
     IndexNotFoundError,
     Progress,
+    SemsearchError,
     build_index,
     open_index,
     read_articles,
 )
 from semsearch.storage import open_generation
 from tests.embedder import WordEmbedder
-from tests.index_files import answers, generations, live
+from tests.index_files import answers, files_of, generations, live
 
 FORCE = Article(
     "force",
@@ -174,6 +175,13 @@ def test_no_text_is_beyond_the_embedders_limit(index: Path, limit: int) -> None:
     assert sorted(" ".join(bodies).split()) == sorted(f"{FORCE.text} {TREATY.text} {talks.text}".split())
 
 
+def test_an_embedder_that_reads_nothing_is_refused(index: Path) -> None:
+    with pytest.raises(SemsearchError, match="words reads 0 tokens: too few"):
+        build_index([TREATY], index, embedder=WordEmbedder(max_tokens=0))
+    with pytest.raises(IndexNotFoundError):
+        open_index(index, embedder=WordEmbedder())
+
+
 # --- the report -------------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +202,7 @@ def test_the_report_says_what_was_done(folder: Path, index: Path, words: WordEmb
         problems=report.problems,
         notes=(),
         ignored={".jpeg": 1},
-        bytes=sum(file.stat().st_size for file in generation.iterdir() if file.name != "manifest.json"),
+        bytes=sum((generation / name).stat().st_size for name in files_of(generation)),
         seconds=report.seconds,
     )
     assert report.tokens == 2 + 10 + 2 + 13 + 2 + 18 + 1 + 10 + 12  # titles and paragraphs, counted by hand

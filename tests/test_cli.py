@@ -24,6 +24,7 @@ from tests.command import (
     runner,
     write_news,
 )
+from tests.index_files import files_of
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def test_help_names_every_command(run: Run) -> None:
     shown = run("--help")
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
-    assert commands == ["query", "rebuild-index", "status", "verify"]
+    assert commands == ["evaluate", "query", "rebuild-index", "status", "verify"]
 
 
 def test_help_shows_its_examples_line_by_line(run: Run) -> None:
@@ -86,15 +87,22 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("query", ["-k", "-i, --index", "-m, --model", "--text", "--json", "-h, --help"]),
+        ("query", ["-k", "-i, --index", "--mode", "-m, --model", "--text", "--json", "-h, --help"]),
         ("rebuild-index", ["-i, --index", "-m, --model", "--text", "--json", "-h, --help"]),
         ("status", ["-i, --index", "--text", "--json", "-h, --help"]),
         ("verify", ["-i, --index", "--text", "--json", "-h, --help"]),
+        (
+            "evaluate",
+            [
+                *["--qrels", "-i, --index", "--mode", "--run", "--against", "--per-query"],
+                *["--text", "--json", "-h, --help"],
+            ],
+        ),
     ],
 )
 def test_the_help_of_a_command_names_its_options(run: Run, command: str, options: list[str], flag: str) -> None:
     shown = run(command, flag)
-    named = re.findall(r"^  (-\w(?:, --\w+)?|--\w+)\b", shown.out, re.MULTILINE)
+    named = re.findall(r"^  (-\w(?:, --[\w-]+)?|--[\w-]+)(?![\w-])", shown.out, re.MULTILINE)
     assert (shown.code, named) == (0, options)
 
 
@@ -115,7 +123,8 @@ def test_without_arguments_corpus_is_indexed_into_index(
     assert article_ids(news.parent / "index") == ["abroad/almaty.md", "bridge.txt", "comet", "moon"]
     assert run("query", "landing", "-k", 1).only()["rank"] == 1
     assert run("status").only()["counts"]["articles"] == 4
-    assert [check["problem"] for check in run("verify").lines()] == [None] * 4
+    files = [path for path in generation(news.parent / "index").rglob("*") if path.is_file()]
+    assert [check["problem"] for check in run("verify").lines()] == [None] * len(files)
 
 
 def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp_path: Path) -> None:
@@ -124,7 +133,8 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
     with semsearch.open_index(tmp_path / "index") as searcher:
         hits = searcher.search("anything", k=100)
     embedded = [f"{hit.article.title}\n{hit.passage.text}" for hit in hits]
-    size = sum(path.stat().st_size for path in generation(tmp_path / "index").iterdir() if path.suffix != ".json")
+    folder = generation(tmp_path / "index")
+    size = sum((folder / name).stat().st_size for name in files_of(folder))
     assert (ran.code, ran.err) == (0, "")
     assert report.pop("seconds") > 0
     assert report == {
@@ -148,10 +158,13 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
 @pytest.mark.parametrize(
     ("corpora", "expected"),
     [
-        (["abroad", "bridge.txt"], ["almaty.md", "bridge.txt"]),
+        (["abroad", "bridge.txt"], ["abroad/almaty.md", "news/bridge.txt"]),
         (["landings.jsonl"], ["comet", "moon"]),
         (["*.txt", "**/*.md"], ["abroad/almaty.md", "bridge.txt"]),
-        (["bridge.txt", "landings.jsonl", "abroad/almaty.md"], ["almaty.md", "bridge.txt", "comet", "moon"]),
+        (
+            ["bridge.txt", "landings.jsonl", "abroad/almaty.md"],
+            ["abroad/almaty.md", "comet", "moon", "news/bridge.txt"],
+        ),
     ],
 )
 def test_a_corpus_is_any_number_of_folders_files_and_globs(
@@ -268,7 +281,7 @@ def test_status_prints_the_manifest(run: Run, word_index: Path) -> None:
 
 def test_verify_prints_a_verdict_on_every_file(run: Run, word_index: Path) -> None:
     checks = run("verify", "--index", word_index)
-    files = {str(path): path.stat().st_size for path in generation(word_index).iterdir()}
+    files = {str(path): path.stat().st_size for path in generation(word_index).rglob("*") if path.is_file()}
     assert (checks.code, checks.err) == (0, "")
     assert {check["path"]: check["bytes"] for check in checks.lines()} == files
     assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 1, None)}

@@ -19,6 +19,7 @@ import pytest
 import semsearch
 from tests.command import ENVIRONMENT, Run, build_with_words, flip_a_bit, generation, run_main, runner, write_news
 from tests.conftest import ROOT
+from tests.index_files import files_of
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "hit.schema.json").read_text(encoding="utf-8"))
 LONG = {
@@ -76,6 +77,7 @@ ok      {folder}/articles.sqlite  {1} bytes
 {verdict}{folder}/embeddings.npy  {2} bytes{problem}
 ok      {folder}/dense.faiss  {3} bytes
 """
+VERIFIED_WORDS = "ok      {folder}/{name}  {size:,} bytes\n"
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +185,13 @@ def test_verify_is_printed_like_this(
         remedy = "Mend it with 'semsearch rebuild-index'.\n"
     ran = run("verify", "--index", word_index, "--text")
     assert (ran.code, ran.err) == (4 if damaged else 0, "")
-    assert ran.out == VERIFIED.format(*sizes, folder=folder, verdict=verdict, problem=problem) + remedy
+    words = [
+        VERIFIED_WORDS.format(folder=folder, name=name, size=(folder / name).stat().st_size)
+        for name in files_of(folder)
+        if name.startswith("lexical/")
+    ]
+    expected = VERIFIED.format(*sizes, folder=folder, verdict=verdict, problem=problem) + "".join(words) + remedy
+    assert ran.out == expected
 
 
 # --- for programs -----------------------------------------------------------------------------------------------

@@ -373,6 +373,9 @@ def test_the_fingerprint_changes_with_what_a_vector_depends_on(
         pytest.param(
             lambda folder: shutil.copytree(folder / "1_Pooling", folder / "onnx"), id="another runtime's form"
         ),
+        pytest.param(lambda folder: shutil.copytree(folder / "1_Pooling", folder / "eval"), id="an evaluation"),
+        pytest.param(lambda folder: (folder / "eval_results.json").write_text("{}"), id="an evaluation's results"),
+        pytest.param(lambda folder: (folder / "log.txt").write_text("epoch 1"), id="a log"),
     ],
 )
 def test_the_fingerprint_stays_with_what_no_vector_depends_on(

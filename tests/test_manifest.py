@@ -54,7 +54,10 @@ MANIFESTS = st.builds(
     dense_spec=st.text(),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(
-        st.from_regex(r"[a-z0-9][a-z0-9._-]*", fullmatch=True), st.builds(FileRecord, COUNTS, st.text())
+        st.from_regex(r"([a-z0-9][a-z0-9_-]*/)*\.?([a-z0-9_-]+\.)*[a-z0-9][a-z0-9_-]*", fullmatch=True).filter(
+            lambda name: not name.startswith(("_", "-")) and "/_" not in name and "/-" not in name
+        ),
+        st.builds(FileRecord, COUNTS, st.text()),
     ),
 )
 
@@ -135,10 +138,40 @@ def is_right(route: Route, value: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", ["../CURRENT", "/etc/passwd", "a/b", "a\\b", "..", ".", "", ".hidden", "CON", "dense.faiss\n", "c:d", "ä"]
+    "name",
+    [
+        "../CURRENT",
+        "/etc/passwd",
+        "a\\b",
+        "..",
+        ".",
+        "a/.",
+        "",
+        "CON",
+        "dense.faiss\n",
+        "c:d",
+        "ä",
+        "a/../b",
+        "a/..",
+        "a/../../CURRENT",
+        "./a",
+        "/a",
+        "a/",
+        "a//b",
+        ".a/b",
+        "a\n/b",
+    ],
 )
 def test_a_file_that_could_lie_outside_its_generation_is_refused(name: str) -> None:
     assert_is_no_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64}))
+
+
+@pytest.mark.parametrize("name", ["lexical/articles/meta.json", "lexical/passages/.managed.json", "tokens.u8"])
+def test_a_file_in_a_folder_of_its_generation_is_accepted(name: str) -> None:
+    assert parse_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64}), PATH).files == {
+        **MANIFEST.files,
+        name: FileRecord(1, "a" * 64),
+    }
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,25 @@ def test_bytes_that_are_not_utf_8_are_refused_with_byte_and_line(damage: bytes) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (JAPANESE.encode("iso2022_jp"), "is not UTF-8 but ISO-2022-JP: convert it to UTF-8"),
+        ("한국어 기사".encode("iso2022_kr"), "is not UTF-8 but ISO-2022-KR: convert it to UTF-8"),
+        (
+            b"\x1b[1mThe troops arrived.\x1b[0m",
+            "contains ESC characters, which control a terminal: save it as text without them",
+        ),
+    ],
+    ids=["japanese", "korean", "terminal"],
+)
+def test_text_with_escape_sequences_is_refused_with_its_encoding(raw: bytes, what: str) -> None:
+    text, log = read(raw)
+
+    assert text is None
+    assert [problem.reason for problem in log.problems] == [what]
+
+
 # --- other encodings
 
 

@@ -175,7 +175,48 @@ def test_a_file_is_read_by_its_suffix(news: Path) -> None:
 
 
 def test_several_sources_are_read_in_the_order_given(news: Path) -> None:
-    assert list(read(news / "z.jsonl", news / "a", news / "b.txt")[0]) == ["d", "c.md", "b.txt"]
+    assert list(read(news / "z.jsonl", news / "a", news / "b.txt")[0]) == ["d", "a/c.md", "news/b.txt"]
+
+
+def test_files_of_one_name_in_several_folders_have_ids_that_differ(tmp_path: Path) -> None:
+    for folder in ("y21", "y22", "old/y22"):
+        write(tmp_path / folder / "01.txt", f"The text of {folder}.")
+
+    assert read(tmp_path / "y21", tmp_path / "y22")[0] == {
+        "y21/01.txt": "The text of y21.",
+        "y22/01.txt": "The text of y22.",
+    }
+    assert read(f"{tmp_path}/y21/*.txt", tmp_path / "y22" / "01.txt")[0] == {
+        "y21/01.txt": "The text of y21.",
+        "y22/01.txt": "The text of y22.",
+    }
+    assert read(tmp_path / "y22", tmp_path / "old" / "y22")[0] == {
+        f"{tmp_path.name}/y22/01.txt": "The text of y22.",
+        "old/y22/01.txt": "The text of old/y22.",
+    }
+
+
+def test_a_folder_named_by_dots_is_called_what_it_is(news: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(news / "a")
+
+    assert list(read(".", "../b.txt")[0]) == ["a/c.md", "news/b.txt"]
+
+
+def test_sources_in_one_folder_have_the_ids_that_the_folder_gives(news: Path) -> None:
+    assert list(read(f"{news}/*.txt", news / "z.jsonl", f"{news}/a*/*.md")[0]) == ["b.txt", "d", "a/c.md"]
+
+
+def test_a_file_that_two_sources_reach_is_read_once_and_noted(news: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(news)
+    first = str(news / "b.txt")
+
+    texts, log = read(first, news, tmp_path / "link" / "b.txt")
+
+    assert texts == {"news/b.txt": "The text of b.", "d": "The text of d.", "news/a/c.md": "The text of c."}
+    assert log.notes == [
+        f"{place}: not read again: it is the same file as {first}" for place in (first, tmp_path / "link" / "b.txt")
+    ]
+    assert log.problems == []
 
 
 @pytest.mark.parametrize(
@@ -343,8 +384,9 @@ def from_stdin(piped: bytes) -> list[str]:
         (b'\xef\xbb\xbf{"text": "One."}', ["stdin:1||One.|{}"]),
         (b"\xef\xbb\xbf---\ntitle: Arrival\n---\nThe troops.", ["stdin|Arrival|The troops.|{}"]),
         ("Ärger über Öl.".encode("utf-16"), ["stdin||Ärger über Öl.|{}"]),
+        ('{"text": "Ärger."}\n{"text": "Öl."}'.encode("utf-16"), ["stdin:1||Ärger.|{}", "stdin:2||Öl.|{}"]),
     ],
-    ids=["plain", "markdown", "json-lines", "json-lines-with-mark", "markdown-with-mark", "utf-16"],
+    ids=["plain", "markdown", "json-lines", "json-lines-with-mark", "markdown-with-mark", "utf-16", "json-utf-16"],
 )
 def test_standard_input_is_read_as_the_format_that_it_begins_like(piped: bytes, lines: list[str]) -> None:
     assert from_stdin(piped) == lines

@@ -88,6 +88,25 @@ def test_front_matter_gives_the_fields_and_the_body_stays_as_it_stands(read: Rea
         ("---\n# a comment\n...\nThey came.", "", "They came."),
         ("---\ntitle: Arrival\n---", "Arrival", "Arrival"),
         ("# Arrival", "Arrival", "Arrival"),
+        ("# C#\n\nIt has classes.", "C#", "It has classes."),
+        ("# # #\n\nThey came.", "#", "They came."),
+        ("#\n\nThey came.", "", "#\n\nThey came."),
+        ("Arrival\n=======\n\nThey came.", "Arrival", "They came."),
+        ("\n\nArrival of all\n   ==  \nThey came.", "Arrival of all", "They came."),
+        ("---\ntitle: Arrival\n---\nArrival\n===\n\nThey came.", "Arrival", "They came."),
+        ("---\ntitle: Arrival\n---\nAnother\n===\nThey came.", "Arrival", "Another\n===\nThey came."),
+        ("Arrival\n===", "Arrival", "Arrival"),
+        ("Arrival\n\n=====\nThey came.", "", "Arrival\n\n=====\nThey came."),
+        ("Arrival\n    ===\nThey came.", "", "Arrival\n    ===\nThey came."),
+        ("Arrival\n=== ===\nThey came.", "", "Arrival\n=== ===\nThey came."),
+        ("> Arrival\n===\nThey came.", "", "> Arrival\n===\nThey came."),
+        ("Numbers\n-------\nThey came.", "", "Numbers\n-------\nThey came."),
+        # Dashes with no names between them are thematic breaks.
+        ("---\njust words\n---\nText.", "", "---\njust words\n---\nText."),
+        ("---\n- a\n- list\n---\nText.", "", "---\n- a\n- list\n---\nText."),
+        ("---\n\nHe said: they came.\n\n---\nText.", "", "---\n\nHe said: they came.\n\n---\nText."),
+        ("---\n\n# Arrival\n\n---\nText.", "", "---\n\n# Arrival\n\n---\nText."),
+        ('---\n\n# a comment\n"title": Arrival\n---\nText.', "Arrival", "Text."),
         ("", "", ""),
         ("\ufeff---\ntitle: Arrival\n---\nThey came.", "Arrival", "They came."),
         ("---\r\ntitle: Arrival\r\n---\r\nThey\r\ncame.\r\n", "Arrival", "They\ncame."),
@@ -101,13 +120,32 @@ def test_the_title_is_the_front_matters_or_the_first_heading(read: Read, content
 
 
 @pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("# " * 500_000 + "x", "# " * 499_999 + "x"),
+        ("#" + " " * 1_000_000 + "x", "x"),
+        ("# x" + " #" * 500_000 + " x", "x" + " #" * 500_000 + " x"),
+        ("x\n" + "=" * 1_000_000, "x"),
+    ],
+    ids=["signs", "blanks", "closing", "underline"],
+)
+def test_the_longest_heading_takes_no_longer_than_it_is(read: Read, heading: str, title: str) -> None:
+    articles, log = read("a.md", f"{heading}\n\nThey came.")
+
+    # Not compared with ==, whose report on a megabyte takes a minute.
+    assert [(len(a.title), hash(a.title), a.text) for a in articles] == [
+        (len(expected := " ".join(title.split())), hash(expected), "They came.")
+    ]
+    assert log.problems == []
+
+
+@pytest.mark.parametrize(
     ("content", "place"),
     [
         ("---\ntitle: Arrival\nsource: a: b\n---\nText.", "a.md:3"),
         ("---\ntitle: Arrival\ntags: [a,\n---\nText.", "a.md:4"),
         ("---\n\ttitle: Arrival\n---\nText.", "a.md:2"),
-        ("---\njust words\n---\nText.", "a.md:2"),
-        ("---\n- a\n- list\n---\nText.", "a.md:2"),
+        ("---\n# a comment\n\ntitle: [\n---\nText.", "a.md:5"),
         ("---\ntitle: Arrival\nmotto: *unknown\n---\nText.", "a.md:3"),
         ("---\ntitle: Arrival\nbell: \x07\n---\nText.", "a.md:3"),
         ("---\ntitle: Arrival\nflag: !!python/name:os.system\n---\nText.", "a.md:3"),
@@ -274,6 +312,38 @@ def test_a_line_that_is_not_utf_8_is_named_and_the_rest_is_read(read: Read) -> N
 
     assert articles == [Article("a.jsonl:1", "One."), Article("a.jsonl:3", "Two.")]
     assert problems(log) == ["a.jsonl:2: is not valid UTF-8 (byte 13 of the line): convert the file to UTF-8"]
+
+
+def test_of_lines_in_another_encoding_the_first_is_a_problem_and_the_others_are_counted(read: Read) -> None:
+    lines = [b'{"text": "One."}', b'{"text": "caf\xe9"}', b'{"text": "\xc4rger"}', b'{"text": "Two."}', b"\xff", b"{"]
+    articles, log = read("a.jsonl", b"\n".join(lines))
+
+    assert articles == [Article("a.jsonl:1", "One."), Article("a.jsonl:4", "Two.")]
+    assert problems(log) == [
+        "a.jsonl:2: is not valid UTF-8 (byte 13 of the line): convert the file to UTF-8",
+        "a.jsonl:6: is not a JSON object on one line (Expecting property name enclosed in double quotes, column 2)",
+    ]
+    assert log.notes == ["a.jsonl: 2 more lines are not valid UTF-8 and not read"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_json_lines_with_the_mark_of_another_unicode_encoding_are_read(read: Read, encoding: str) -> None:
+    # Ċ and ਼ have the byte of a line end in UTF-16.
+    text = '\ufeff{"text": "Ċ਼, 政府 😀"}\r\n\nbroken\n{"text": "Two."}'
+    articles, log = read("a.jsonl", text.encode(encoding))
+
+    assert articles == [Article("a.jsonl:1", "Ċ਼, 政府 😀"), Article("a.jsonl:4", "Two.")]
+    assert [problem.place for problem in log.problems] == ["a.jsonl:3"]
+
+
+def test_json_lines_in_utf_16_are_read_up_to_what_is_damaged(read: Read) -> None:
+    raw = '\ufeff{"text": "One."}\n{"text": "Two."}\n'.encode("utf-16-le")
+    articles, log = read("a.jsonl", raw + b"\x3d\xd8\n\x00" + raw[2:])
+
+    assert articles == [Article("a.jsonl:1", "One."), Article("a.jsonl:2", "Two.")]
+    assert problems(log) == [
+        "a.jsonl:3: is not valid UTF-16, not read from here on: convert the file to UTF-8",
+    ]
 
 
 def test_json_lines_may_begin_with_a_mark_and_end_like_windows_lines(read: Read) -> None:

@@ -80,7 +80,7 @@ def articles_and_places(hits: Sequence[Hit]) -> list[tuple[str, int, float]]:
 def test_hits_are_those_of_numpy_over_all_passages(archive: Path, query: str) -> None:
     words = WordEmbedder()
     with open_index(archive, embedder=words) as searcher:
-        hits = searcher.search(query, k=len(searcher))
+        hits = searcher.search(query, k=len(searcher), mode="dense")
     assert len({(hit.article.id, hit.passage.start) for hit in hits}) == len(hits)
     # Vectors from the texts themselves: nothing of the index is asked. It keeps them as float16.
     texts = [f"{hit.article.title}\n{hit.passage.text}" for hit in hits]
@@ -103,7 +103,7 @@ def test_every_passage_of_every_article_is_found_and_cites_its_article(archive: 
 
 
 def test_a_hit_has_all_of_its_passage_and_article(searcher: Searcher) -> None:
-    hit, *_ = searcher.search("Peacekeepers arrive. They guard the power station of the city")
+    hit, *_ = searcher.search("Peacekeepers arrive. They guard the power station of the city", mode="dense")
     assert hit == Hit(1, hit.score, Passage("They guard the power station of the city.", 2, 58, 99), FORCE)
     assert hit.score == pytest.approx(1, abs=1e-3)  # all the words that were embedded, and no others
     assert hit.article.metadata == FORCE.metadata

@@ -50,7 +50,7 @@ def test_no_word_of_a_long_query_is_dropped(short_sighted: tuple[ShortSighted, S
 
 def test_a_long_query_is_the_mean_of_its_parts(short_sighted: tuple[ShortSighted, Searcher]) -> None:
     embedder, searcher = short_sighted
-    hits = searcher.search(LONG * 2)
+    hits = searcher.search(LONG * 2, mode="dense")
     mean = embedder.embed_queries(embedder.asked.copy()).astype(np.float64).mean(axis=0)
     texts = [f"{hit.article.title}\n{hit.passage.text}".strip() for hit in hits]
     expected = embedder.embed_passages(texts).astype(np.float64) @ (mean / np.linalg.norm(mean))

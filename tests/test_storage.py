@@ -25,8 +25,18 @@ from semsearch import (
     verify_index,
 )
 from semsearch.storage import open_generation, read_manifest, write_generation
-from tests.embedder import WordEmbedder
-from tests.index_files import GENERATION_FILES, answers, forge, generations, live
+from tests.embedder import TokenWordEmbedder, WordEmbedder
+from tests.index_files import (
+    GENERATION_FILES,
+    LEXICAL_PATTERNS,
+    TOKEN_FILES,
+    answers,
+    file_of,
+    files_of,
+    forge,
+    generations,
+    live,
+)
 
 ARTICLES = [
     Article("force", "The peacekeepers guard the airport and the power station of the city.", title="Peacekeepers"),
@@ -46,10 +56,25 @@ def index(tmp_path: Path, words: WordEmbedder) -> Path:
     return tmp_path / "index"
 
 
+@pytest.fixture
+def tokens_index(tmp_path: Path) -> Path:
+    build_index(ARTICLES, tmp_path / "tokens-index", embedder=TokenWordEmbedder())
+    return tmp_path / "tokens-index"
+
+
+ALL_FILES = [*GENERATION_FILES, *TOKEN_FILES, *LEXICAL_PATTERNS, "manifest.json"]
+SOME_FILES = [
+    *[*GENERATION_FILES, *TOKEN_FILES, "manifest.json"],
+    *["lexical/articles/*.idx", "lexical/passages/*.term", "lexical/passages/meta.json"],
+]
+# What other texts of like lengths leave as it is: the rotation, the numbers of rows, and what is stored: nothing.
+ALIKE = {"token_rotation.npy", *(name for name in LEXICAL_PATTERNS if name.endswith((".fast", ".fieldnorm", ".store")))}
+
+
 def assert_corrupt(index: Path, path: Path, reason: str) -> None:
     """Opening ``index`` names ``path``, what is wrong with it, and the remedy."""
     with pytest.raises(IndexCorruptError, match=reason) as error:
-        open_index(index, embedder=WordEmbedder())
+        open_index(index, embedder=TokenWordEmbedder())
     assert error.value.path == path
     assert str(path) in str(error.value)
     assert "semsearch rebuild-index" in str(error.value)
@@ -65,9 +90,20 @@ def test_current_vouches_for_the_manifest_and_the_manifest_for_every_file(index:
     assert hashlib.sha256(manifest).hexdigest() == checksum
     assert json.loads(manifest)["files"] == {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in ((name, (live(index) / name).read_bytes()) for name in GENERATION_FILES)
+        for name, content in ((name, (live(index) / name).read_bytes()) for name in files_of(live(index)))
     }
-    assert sorted(path.name for path in live(index).iterdir()) == sorted([*GENERATION_FILES, "manifest.json"])
+    assert sorted(path.name for path in live(index).iterdir()) == sorted(
+        [*GENERATION_FILES, "lexical", "manifest.json"]
+    )
+
+
+def test_a_generation_has_the_files_of_tokens_if_its_embedder_gives_them(index: Path, tokens_index: Path) -> None:
+    both = [(index, GENERATION_FILES), (tokens_index, [*GENERATION_FILES, *TOKEN_FILES])]
+    for folder, expected in ((live(path), names) for path, names in both):
+        words = [file_of(folder, pattern).relative_to(folder).as_posix() for pattern in LEXICAL_PATTERNS]
+        locks = [f"lexical/{unit}/.tantivy-meta.lock" for unit in ("articles", "passages")]
+        assert files_of(folder) == sorted([*expected, *words, *locks])
+        assert [(folder / lock).stat().st_size for lock in locks] == [0, 0]
 
 
 def test_the_manifest_tells_what_the_generation_was_made_of(index: Path, words: WordEmbedder) -> None:
@@ -226,13 +262,14 @@ def test_current_with_the_line_ends_of_windows_is_read(index: Path) -> None:
 # --- damaged files ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*GENERATION_FILES, "manifest.json"])
-def test_a_missing_file_is_named(index: Path, name: str) -> None:
-    (live(index) / name).unlink()
-    assert_corrupt(index, live(index) / name, "is missing")
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_missing_file_is_named(tokens_index: Path, name: str) -> None:
+    path = file_of(live(tokens_index), name)
+    path.unlink()
+    assert_corrupt(tokens_index, path, "is missing")
 
 
-@pytest.mark.parametrize("name", [*GENERATION_FILES, "manifest.json"])
+@pytest.mark.parametrize("name", SOME_FILES)
 @pytest.mark.parametrize(
     "damage",
     [
@@ -244,30 +281,33 @@ def test_a_missing_file_is_named(index: Path, name: str) -> None:
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_named(
-    index: Path, name: str, damage: Callable[[bytes], bytes]
+    tokens_index: Path, name: str, damage: Callable[[bytes], bytes]
 ) -> None:
-    (live(index) / name).write_bytes(damage((live(index) / name).read_bytes()))
-    assert_corrupt(index, live(index) / name, "is damaged")
+    path = file_of(live(tokens_index), name)
+    path.write_bytes(damage(path.read_bytes()))
+    assert_corrupt(tokens_index, path, "is damaged")
 
 
-@pytest.mark.parametrize("name", [*GENERATION_FILES, "manifest.json"])
-def test_a_flipped_bit_is_noticed_and_its_file_named(index: Path, name: str) -> None:
-    path = live(index) / name
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_flipped_bit_is_noticed_and_its_file_named(tokens_index: Path, name: str) -> None:
+    path = file_of(live(tokens_index), name)
     content = path.read_bytes()
-    positions = {0, len(content) - 1, *range(7, len(content), max(1, len(content) // 60))}
+    count = 12 if name.startswith("lexical/") else 60  # there are many of them
+    positions = {0, len(content) - 1, *range(7, len(content), max(1, len(content) // count))}
     for position in sorted(positions):
         damaged = bytearray(content)
         damaged[position] ^= 1 << (position % 8)
         path.write_bytes(damaged)
-        assert_corrupt(index, path, "is damaged")
+        assert_corrupt(tokens_index, path, "is damaged")
 
 
-@pytest.mark.parametrize("name", [*GENERATION_FILES, "manifest.json"])
-def test_a_file_of_another_generation_is_noticed_and_named(index: Path, words: WordEmbedder, name: str) -> None:
-    before = live(index)
-    build_index(OTHERS, index, embedder=words)  # as many articles and passages of other texts
-    shutil.copyfile(before / name, live(index) / name)
-    assert_corrupt(index, live(index) / name, "is damaged")
+@pytest.mark.parametrize("name", [name for name in ALL_FILES if name not in ALIKE])
+def test_a_file_of_another_generation_is_noticed_and_named(tokens_index: Path, name: str) -> None:
+    before = live(tokens_index)
+    build_index(OTHERS, tokens_index, embedder=TokenWordEmbedder())  # as many articles and passages of other texts
+    path = file_of(live(tokens_index), name)
+    shutil.copyfile(file_of(before, name), path)
+    assert_corrupt(tokens_index, path, "is damaged")
 
 
 def test_a_damaged_index_is_mended_by_a_rebuild(index: Path, words: WordEmbedder) -> None:

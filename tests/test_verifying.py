@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,19 @@ from numpy.typing import NDArray
 
 from semsearch import Article, IndexCorruptError, build_index, open_index, verify_index
 from semsearch.dense import DenseIndex
-from tests.embedder import WordEmbedder
-from tests.index_files import GENERATION_FILES, answers, forge, forge_checksums, live
+from semsearch.lexical import LexicalIndex
+from tests.embedder import TokenWordEmbedder, WordEmbedder
+from tests.index_files import (
+    GENERATION_FILES,
+    LEXICAL_PATTERNS,
+    TOKEN_FILES,
+    answers,
+    file_of,
+    files_of,
+    forge,
+    forge_checksums,
+    live,
+)
 
 ARTICLES = [
     Article("force", "The peacekeepers guard the airport and the power station of the city.", title="Peacekeepers"),
@@ -30,6 +42,12 @@ def index(tmp_path: Path, words: WordEmbedder) -> Path:
     return tmp_path / "index"
 
 
+@pytest.fixture
+def tokens_index(tmp_path: Path) -> Path:
+    build_index(ARTICLES, tmp_path / "tokens-index", embedder=TokenWordEmbedder())
+    return tmp_path / "tokens-index"
+
+
 def problems(index: Path) -> dict[str, str]:
     return {check.path.name: check.problem for check in verify_index(index) if check.problem is not None}
 
@@ -38,17 +56,18 @@ def test_an_index_as_it_was_written_has_no_problem(index: Path) -> None:
     checks = verify_index(index)
     folder = live(index)
     assert {check.path: (check.bytes, check.problem) for check in checks} == {
-        folder / name: ((folder / name).stat().st_size, None) for name in ["manifest.json", *GENERATION_FILES]
+        folder / name: ((folder / name).stat().st_size, None) for name in ["manifest.json", *files_of(folder)]
     }
 
 
-@pytest.mark.parametrize("name", GENERATION_FILES)
-def test_a_damaged_file_is_told_from_the_others(index: Path, name: str) -> None:
-    path = live(index) / name
+@pytest.mark.parametrize("name", [*GENERATION_FILES, *TOKEN_FILES, *LEXICAL_PATTERNS])
+def test_a_damaged_file_is_told_from_the_others(tokens_index: Path, name: str) -> None:
+    path = file_of(live(tokens_index), name)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert problems(index) == {name: "is damaged (its checksum is not the one in the manifest)"}
+    reason = "is damaged (its checksum is not the one in the manifest)"
+    assert [(check.path, check.problem) for check in verify_index(tokens_index) if check.problem] == [(path, reason)]
 
 
 def test_every_damaged_file_has_its_own_verdict(index: Path) -> None:
@@ -169,3 +188,67 @@ def test_a_file_that_is_not_in_the_manifest_is_not_trusted(index: Path, name: st
     with pytest.raises(IndexCorruptError, match="is not in the manifest") as error:
         open_index(index, embedder=WordEmbedder())
     assert error.value.path == live(index) / name
+
+
+# --- what newer generations have besides ------------------------------------------------------------------------------
+
+
+def tokens(name: str, array: NDArray[Any]) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / name, array)
+
+
+def lexical(unit: str, count: int) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        shutil.rmtree(folder / "lexical" / unit)
+        LexicalIndex.build(folder / "lexical" / unit, ["a text"] * count)
+
+    return change
+
+
+TOKEN_FORGERIES = [
+    pytest.param(tokens("token_starts.npy", np.array([0, 1, 2, 3, 5])), id="starts that do not end at the end"),
+    pytest.param(tokens("token_starts.npy", np.array([0, 0, 31])), id="a passage without a token"),
+    pytest.param(tokens("token_starts.npy", np.array([0, 31])), id="a passage too few"),
+    pytest.param(tokens("token_rotation.npy", np.eye(32, dtype=np.float32)), id="a rotation of another size"),
+    pytest.param(tokens("token_rotation.npy", np.ones((64, 32), np.float32)), id="no rotation"),
+    pytest.param(content("tokens.u8", b"x" * 17), id="half a token"),
+    pytest.param(content("tokens.u8", b""), id="no tokens"),
+    pytest.param(content("token_starts.npy", b"text"), id="starts that are no numpy file"),
+]
+
+
+@pytest.mark.parametrize("change", TOKEN_FORGERIES)
+def test_tokens_that_do_not_fit_together_are_named(tokens_index: Path, change: Callable[[Path], object]) -> None:
+    change(live(tokens_index))
+    forge_checksums(tokens_index)
+    with pytest.raises(IndexCorruptError) as error:
+        open_index(tokens_index, embedder=TokenWordEmbedder())
+    assert error.value.path == live(tokens_index) / "tokens.u8"
+    assert list(problems(tokens_index)) == ["tokens.u8"]
+
+
+LEXICAL_FORGERIES = [
+    pytest.param("articles", lexical("articles", 3), id="an article too many"),
+    pytest.param("passages", lexical("passages", 1), id="a passage too few"),
+    pytest.param("articles", content("lexical/articles/meta.json", b"{}"), id="a meta.json that says nothing"),
+]
+
+
+@pytest.mark.parametrize(("unit", "change"), LEXICAL_FORGERIES)
+def test_a_lexical_index_that_does_not_fit_is_named(index: Path, unit: str, change: Callable[[Path], object]) -> None:
+    change(live(index))
+    forge_checksums(index)
+    with pytest.raises(IndexCorruptError) as error:
+        open_index(index, embedder=WordEmbedder())
+    assert error.value.path == live(index) / "lexical" / unit
+
+
+@pytest.mark.parametrize(("unit", "change"), LEXICAL_FORGERIES)
+def test_a_lexical_index_that_does_not_fit_has_a_problem(
+    index: Path, unit: str, change: Callable[[Path], object]
+) -> None:
+    change(live(index))
+    forge_checksums(index)
+    checks = [check for check in verify_index(index) if check.problem is not None]
+    assert checks != []
+    assert all(check.path.is_relative_to(live(index) / "lexical" / unit) for check in checks)

@@ -15,6 +15,7 @@ from semsearch.cli._terminal import escape_controls
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.evaluation import Evaluation
     from semsearch.records import Hit
     from semsearch.storage import FileCheck, Manifest
 
@@ -57,6 +58,20 @@ class JsonOutput:
     def status(self, index: Path, generation: str, manifest: Manifest) -> None:
         """Print one ``status``."""
         _print("status", index=str(index), generation=generation, **asdict(manifest))
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Print one ``evaluation``."""
+        measures = {name: mean._asdict() for name, mean in evaluation.means.items()}
+        for name, comparison in evaluation.comparisons.items():
+            measures[name]["difference"] = {**comparison.difference._asdict(), "p": comparison.p}
+        _print(
+            "evaluation",
+            dataset=evaluation.dataset.name,
+            mode=evaluation.mode,
+            queries=len(evaluation.dataset.queries),
+            unjudged=len(evaluation.dataset.unjudged),
+            measures=measures,
+        )
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print a ``check`` a line."""

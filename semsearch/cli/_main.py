@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted: the index is as it was", 130)
+        _fail("interrupted: the index is whole, the one that was there unless the new one was complete", 130)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -74,6 +74,16 @@ def _output_options(command: _Command) -> _Command:
     return text(json(command))
 
 
+def _mode_option(command: _Command) -> _Command:
+    return click.option(
+        "--mode",
+        type=click.Choice(["hybrid", "dense", "lexical"]),
+        default="hybrid",
+        show_default=True,
+        help="Rank by everything, by vectors alone, or by words alone.",
+    )(command)
+
+
 def _model_option(what: str) -> Callable[[_Command], _Command]:
     return click.option("--model", "-m", metavar="NAME", help=what)
 
@@ -93,9 +103,10 @@ def _commands() -> None:
 @click.argument("text", nargs=-1, required=True)
 @click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many passages.")
 @_index_option
+@_mode_option
 @_model_option("The model's folder, if it is not where it was when the index was built.")
 @_output_options
-def query(text: tuple[str, ...], k: int, index: Path, model: str | None, form: str | None) -> int:
+def query(text: tuple[str, ...], k: int, index: Path, mode: str, model: str | None, form: str | None) -> int:
     """Print the passages of the index that answer TEXT best."""
     question = " ".join(text)
     if not question.strip():
@@ -109,7 +120,7 @@ def query(text: tuple[str, ...], k: int, index: Path, model: str | None, form: s
 
         searcher = open_index(index, embedder=model)
     with searcher:
-        hits = searcher.search(question, k)
+        hits = searcher.search(question, k, mode=mode)
     out.hits(question, hits)
     return 0
 
@@ -134,7 +145,9 @@ def rebuild_index(corpus: tuple[str, ...], index: Path, model: str | None, form:
         report(Progress("loading the model"))
         from semsearch.building import build_index
 
-        built = build_index(corpus or "corpus", index, embedder=model, progress=report)
+        built = build_index(
+            corpus[0] if len(corpus) == 1 else corpus or "corpus", index, embedder=model, progress=report
+        )
     out.built(built)
     return 1 if built.problems else 0
 
@@ -162,6 +175,45 @@ def verify(index: Path, form: str | None) -> int:
     checks = verify_index(index)
     _output(form).checks(checks)
     return IndexCorruptError.exit_code if any(check.problem for check in checks) else 0
+
+
+@_commands.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements, if they are not in DATASET.")
+@click.option("--index", "-i", type=click.Path(path_type=Path), help="The index.  [default: one of DATASET's articles]")
+@_mode_option
+@click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write the run there, in TREC's format.")
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with the run in this file.")
+@click.option("--per-query", type=click.Path(path_type=Path), help="Write every query's values there, as a table.")
+@_output_options
+def evaluate(
+    dataset: Path,
+    qrels: Path | None,
+    index: Path | None,
+    mode: str,
+    run_file: Path | None,
+    against: Path | None,
+    per_query: Path | None,
+    form: str | None,
+) -> int:
+    """Measure how well the index answers the judged queries of DATASET.
+
+    DATASET is a folder in BEIR's layout, a TREC topics file (with --qrels), or a JSON-lines file of your own: a line
+    for each query, with the id of the article that should come back, or the beginning of the passage that should.
+    Without --index, the articles that DATASET has with it are indexed for the time being.
+    """
+    from semsearch.evaluation import evaluate_index, load_dataset, read_run, write_per_query, write_run
+
+    judged = load_dataset(dataset, qrels=qrels)
+    other = None if against is None else read_run(against)
+    with show_progress() as report:
+        evaluation = evaluate_index(judged, index, mode=mode, against=other, progress=report)
+    if run_file is not None:
+        write_run(evaluation.run, run_file)
+    if per_query is not None:
+        write_per_query(evaluation, per_query)
+    _output(form).evaluation(evaluation)
+    return 0
 
 
 def _output(form: str | None) -> Output:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.evaluation import Evaluation
     from semsearch.records import Hit
     from semsearch.storage import FileCheck, Manifest
 
@@ -25,6 +26,9 @@ class Output(Protocol):
 
     def status(self, index: Path, generation: str, manifest: Manifest) -> None:
         """Print what is in an index."""
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Print the measures of an evaluation."""
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file of an index."""

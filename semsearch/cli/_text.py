@@ -18,6 +18,7 @@ from semsearch.cli._terminal import printable
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.evaluation import Evaluation
     from semsearch.records import Hit
     from semsearch.storage import FileCheck, Manifest
 
@@ -91,6 +92,23 @@ class TextOutput:
                 ),
             ],
         )
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Print each measure's mean with its interval, and the difference to the other run."""
+        dataset = evaluation.dataset
+        rows = []
+        for name, mean in evaluation.means.items():
+            value = f"{mean.mean:.4f}  [{mean.low:.4f}, {mean.high:.4f}]"
+            if name in evaluation.comparisons:
+                difference, p = evaluation.comparisons[name]
+                value += (
+                    f"   difference {difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}], p {p:.4f}"
+                )
+            rows.append((name, value))
+        title = f"{dataset.name}: {len(dataset.queries):,} queries, {evaluation.mode}, means with 95 % intervals"
+        self._rows(title, rows)
+        if dataset.unjudged:
+            self._rows(f"{len(dataset.unjudged):,} queries have no relevant article and were left out", [])
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file, and what to do if one is damaged."""

@@ -6,6 +6,6 @@ Importing this package loads neither torch nor sentence-transformers; :func:`loa
 from __future__ import annotations
 
 from semsearch.embedders._load import DEFAULT_MODEL, load_embedder
-from semsearch.embedders._protocol import Embedder, EmbedderSpec
+from semsearch.embedders._protocol import Embedder, EmbedderSpec, QueryTokens, TokenEmbedder
 
-__all__ = ["DEFAULT_MODEL", "Embedder", "EmbedderSpec", "load_embedder"]
+__all__ = ["DEFAULT_MODEL", "Embedder", "EmbedderSpec", "QueryTokens", "TokenEmbedder", "load_embedder"]

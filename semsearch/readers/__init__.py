@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from semsearch.readers._files import FORMATS, read_file, read_stdin
 from semsearch.readers._log import Located, ReadingLog
-from semsearch.readers._sources import find_files
+from semsearch.readers._sources import find_files, id_prefixes
 from semsearch.records import Article
 
-__all__ = ["FORMATS", "Located", "ReadingLog", "read_articles", "read_located"]
+__all__ = ["FORMATS", "Located", "ReadingLog", "read_articles", "read_located", "require_sources"]
 
 Source = str | os.PathLike[str]
 
@@ -25,7 +25,8 @@ def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[A
     Args:
         sources: Each a folder (read recursively), a file, a glob such as ``"news/**/*.md"``, or ``"-"`` for standard
             input. Plain text (``.txt``), Markdown (``.md``) and JSON lines (``.jsonl``) are read; other files of a
-            folder are passed over and counted.
+            folder are passed over and counted. An id is the path below the source; where the sources lie in
+            several folders, the folder's name stands before it. A file that two sources reach is read once.
         log: Takes what could not be read, so that the rest is. Without it the first problem is raised.
 
     Yields:
@@ -38,12 +39,31 @@ def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[A
         yield located.article
 
 
+def require_sources(*sources: Source) -> None:
+    """Raise what reading would raise of a source that is not there, without reading anything.
+
+    Raises:
+        CorpusError: If a source does not exist, or is a file of a format that is not read.
+    """
+    for source in sources:
+        if os.fspath(source) != "-":
+            next(find_files(os.fspath(source), ReadingLog(), suffixes=FORMATS.keys()), None)
+
+
 def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Located]:
     """Like :func:`read_articles`, each article with the place that it came from."""
     log = ReadingLog(raises=True) if log is None else log
-    for source in (os.fspath(source) for source in sources):
+    names = [os.fspath(source) for source in sources]
+    places: dict[str, str] = {}
+    for source, prefix in zip(names, id_prefixes(names), strict=True):
         if source == "-":
             yield from read_stdin(log)
-        else:
-            for file in find_files(source, log, suffixes=FORMATS.keys()):
-                yield from read_file(file, log)
+            continue
+        for file in find_files(source, log, suffixes=FORMATS.keys(), prefix=prefix):
+            if len(names) > 1:  # one source alone reaches no file twice
+                real = os.path.realpath(file.path)
+                if real in places:
+                    log.note(file.origin.place, f"not read again: it is the same file as {places[real]}")
+                    continue
+                places[real] = file.origin.place
+            yield from read_file(file, log)

@@ -10,6 +10,7 @@ from typing import cast
 
 from semsearch.readers._log import Located, Origin, ReadFormat, ReadingLog
 from semsearch.readers._sources import SourceFile
+from semsearch.readers._text import marked_encoding
 from semsearch.readers.jsonlines import read_jsonlines
 from semsearch.readers.markdown import read_markdown
 from semsearch.readers.plain import read_plain
@@ -41,9 +42,10 @@ def read_file(file: SourceFile, log: ReadingLog) -> Iterator[Located]:
 def read_stdin(log: ReadingLog) -> Iterator[Located]:
     """Yield the articles of standard input: JSON lines if it begins with ``{``, front matter if with ``---``."""
     stream = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
-    beginning = stream.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    read = read_jsonlines if beginning.startswith(b"{") else read_plain
-    if beginning.startswith(b"---"):
+    peeked = stream.peek(64)
+    beginning = peeked.decode(marked_encoding(peeked) or "utf-8", errors="ignore").lstrip()
+    read = read_jsonlines if beginning.startswith("{") else read_plain
+    if beginning.startswith("---"):
         read = read_markdown
     try:
         yield from read(stream, Origin("standard input", "stdin"), log)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.errors import CorpusError
 from semsearch.readers._log import Origin, ReadingLog
 
-__all__ = ["SourceFile", "find_files"]
+__all__ = ["SourceFile", "find_files", "id_prefixes"]
 
 
 class SourceFile(NamedTuple):
@@ -22,8 +23,40 @@ class SourceFile(NamedTuple):
     origin: Origin
 
 
-def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str]) -> Iterator[SourceFile]:
+def id_prefixes(sources: Sequence[str]) -> list[str]:
+    """Return for each source what makes its ids differ from those of the others: ``"y21/"`` and ``"y22/"``.
+
+    It is the name of the folder that the source's ids are relative to, with those above it as far as it takes to tell
+    all such folders apart. Sources in one folder need none.
+    """
+    # Not resolved: a folder is called what the user calls it.
+    roots = [Path(os.path.abspath(_root(source))).parts[1:] for source in sources if source != "-"]  # noqa: PTH100
+    different = set(roots)
+    if len(different) < 2:
+        return [""] * len(sources)
+    depth = next(depth for depth in itertools.count(1) if len({root[-depth:] for root in different}) == len(different))
+    prefixes = ("".join(f"{name}/" for name in root[-depth:]) for root in roots)
+    return ["" if source == "-" else next(prefixes) for source in sources]
+
+
+def _root(source: str) -> str:
+    """Return the folder that the ids of a source's files are relative to."""
+    if "\x00" in source or os.path.isdir(source):  # noqa: PTH112
+        return source
+    if not os.path.exists(source) and glob.has_magic(source):  # noqa: PTH110
+        return str(_root_of_pattern(source))
+    return str(Path(source).parent)
+
+
+def _root_of_pattern(pattern: str) -> Path:
+    parts = Path(pattern).parts
+    return Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
+
+
+def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str], prefix: str = "") -> Iterator[SourceFile]:
     """Yield the regular files that ``source`` names and that have one of ``suffixes``, sorted by path.
+
+    ``prefix`` stands before each id.
 
     Links inside a folder or a glob are not followed: they lead out of the corpus, in circles, or to a file that is
     read anyway. Each is logged.
@@ -38,17 +71,19 @@ def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str]) -> It
     if "\x00" in source:
         raise CorpusError(repr(source), "a path must not contain NUL characters")
     if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, no error for a name that no file can have
-        yield from _files_below(path, log, suffixes)
+        files = _files_below(path, log, suffixes)
     elif os.path.exists(source):  # noqa: PTH110
         if not path.is_file():
             raise CorpusError(source, "is neither a folder nor a regular file")
         if path.suffix.lower() not in suffixes:
             raise CorpusError(source, f"cannot be read: the formats are {', '.join(sorted(suffixes))}")
-        yield SourceFile(path, Origin(source, path.name))
+        files = iter([SourceFile(path, Origin(source, path.name))])
     elif glob.has_magic(source):
-        yield from _files_matching(source, log, suffixes)
+        files = _files_matching(source, log, suffixes)
     else:
         raise CorpusError(source, "no such file or folder: name a folder, a file, a glob or '-' for standard input")
+    for found, origin in files:
+        yield SourceFile(found, origin._replace(id=prefix + origin.id))
 
 
 def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
@@ -81,8 +116,7 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _files_matching(pattern: str, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
-    parts = Path(pattern).parts
-    root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
+    root = _root_of_pattern(pattern)
     found = False
     for match in _matches(pattern):
         path = Path(match)

@@ -8,7 +8,7 @@ import unicodedata
 
 from semsearch.readers._log import Origin, ReadingLog
 
-__all__ = ["decode"]
+__all__ = ["decode", "marked_encoding"]
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -16,6 +16,11 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_ESCAPE_SEQUENCES = (
+    (("$)C",), "ISO-2022-KR"),
+    (("$)A", "$)G", "$*H"), "ISO-2022-CN"),
+    (("$B", "$@", "$(D", "$(Q", "(J", "(I"), "ISO-2022-JP"),
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -32,11 +37,27 @@ def decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     if "\x00" in text:
         log.problem(origin.place, "contains NUL bytes: is this a binary file, or UTF-16 without its mark?")
         return None
+    if "\x1b" in text:
+        log.problem(origin.place, _what_escapes_say(text))
+        return None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def marked_encoding(raw: bytes) -> str | None:
+    """Return the encoding that the byte order mark at the beginning of ``raw`` says, or None if there is none."""
+    return next((encoding for mark, encoding in _BYTE_ORDER_MARKS if raw.startswith(mark)), None)
+
+
+def _what_escapes_say(text: str) -> str:
+    """Name the encoding of a text with ESC characters: some write every character in ASCII, between ESC sequences."""
+    for sequences, encoding in _ESCAPE_SEQUENCES:
+        if any(f"\x1b{sequence}" in text for sequence in sequences):
+            return f"is not UTF-8 but {encoding}: convert it to UTF-8"
+    return "contains ESC characters, which control a terminal: save it as text without them"
+
+
 def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
-    marked = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
+    marked = marked_encoding(raw) or "utf-8"
     try:
         return raw.decode(marked)
     except UnicodeDecodeError as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import json
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
+from semsearch.readers._text import marked_encoding
 
 __all__ = ["read_jsonlines"]
 
@@ -17,25 +20,81 @@ def read_jsonlines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterato
 
     Known fields: ``_id`` or ``id``, ``title`` or ``headline``, ``text`` or ``body``, ``published`` or ``date``,
     ``source``, ``url``, ``metadata``; others become metadata. Without an id it is the file's and the line's number.
+    Of lines that are not UTF-8 the first is logged as a problem, the number of the others as a note.
     """
-    for number, line in enumerate(stream, start=1):
-        if not line.strip():
-            continue
+    for number, line in _decoded_lines(stream, origin, log):
         here = Origin(f"{origin.place}:{number}", f"{origin.id}:{number}")
-        try:
-            record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip())
-        except UnicodeDecodeError as error:
-            log.problem(here.place, f"is not valid UTF-8 (byte {error.start} of the line): convert the file to UTF-8")
-            continue
-        except (ValueError, RecursionError) as error:  # a ValueError also for a number of too many digits
-            reason = "too deep" if isinstance(error, RecursionError) else str(error)
-            if isinstance(error, json.JSONDecodeError):
-                reason = f"{error.msg}, column {error.colno}"
-            log.problem(here.place, f"is not a JSON object on one line ({reason})")
-            continue
-        if not isinstance(record, dict):
-            log.problem(here.place, f"is JSON, but {type(record).__name__} instead of an object with a text")
-            continue
-        located = article_from_fields(record, here, log)
+        record = _read_object(line, here, log)
+        located = None if record is None else article_from_fields(record, here, log)
         if located is not None:
             yield located
+
+
+def _read_object(line: str, here: Origin, log: ReadingLog) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:  # a ValueError also for a number of too many digits
+        reason = "too deep" if isinstance(error, RecursionError) else str(error)
+        if isinstance(error, json.JSONDecodeError):
+            reason = f"{error.msg}, column {error.colno}"
+        log.problem(here.place, f"is not a JSON object on one line ({reason})")
+        return None
+    if isinstance(record, dict):
+        return record
+    log.problem(here.place, f"is JSON, but {type(record).__name__} instead of an object with a text")
+    return None
+
+
+def _decoded_lines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, each with its number."""
+    first = stream.readline()
+    chunks = itertools.chain([first], stream)
+    marked = marked_encoding(first)
+    is_utf8 = marked in {None, "utf-8-sig"}
+    lines = _utf8_lines(chunks, origin, log) if is_utf8 else _marked_lines(chunks, str(marked), origin, log)
+    return ((number, line.rstrip()) for number, line in lines if line.strip())
+
+
+def _utf8_lines(chunks: Iterable[bytes], origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
+    invalid = 0
+    for number, raw in enumerate(chunks, start=1):
+        line = _as_utf8(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw)
+        if isinstance(line, str):
+            yield number, line
+            continue
+        invalid += 1
+        if invalid == 1:  # where the whole file is in another encoding, one remedy is enough
+            reason = f"is not valid UTF-8 (byte {line.start} of the line): convert the file to UTF-8"
+            log.problem(f"{origin.place}:{number}", reason)
+    if invalid > 1:
+        more = f"{invalid - 1} more lines are" if invalid > 2 else "1 more line is"
+        log.note(origin.place, f"{more} not valid UTF-8 and not read")
+
+
+def _as_utf8(raw: bytes) -> str | UnicodeDecodeError:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        return error
+
+
+def _marked_lines(chunks: Iterable[bytes], encoding: str, origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
+    """Decode a file with the byte order mark of UTF-16 or UTF-32, in which a line end is several bytes."""
+    number = 1
+    parts: list[str] = []
+    try:
+        for text in codecs.iterdecode(chunks, encoding):
+            *ends, rest = text.split("\n")
+            for end in ends:
+                yield number, "".join([*parts, end])
+                parts.clear()
+                number += 1
+            parts.append(rest)
+    except UnicodeDecodeError:
+        # What follows cannot be trusted: it may be off by a byte.
+        name = encoding.upper()
+        log.problem(
+            f"{origin.place}:{number}", f"is not valid {name}, not read from here on: convert the file to UTF-8"
+        )
+        return
+    yield number, "".join(parts)

@@ -16,7 +16,7 @@ __all__ = ["read_markdown"]
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<fields>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _UNCLOSED = re.compile(r"\A---[ \t]*\n[A-Za-z_]\w*:(?:\s|$)", re.MULTILINE)
-_FIRST_HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+?)[ \t#]*(?:\n|\Z)")
+_FIELD = re.compile(r"""[ \t]*(["']?)[^\W\d][\w.-]*\1[ \t]*:(?:\s|$)""")
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -31,14 +31,16 @@ class _PlainLoader(yaml.SafeLoader):
 def read_markdown(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Located]:
     """Yield the one article of a Markdown file: what its front matter says, and the body as it stands.
 
-    The title is the front matter's, or the text's first ``# heading``; the heading is then no part of the body.
+    The title is the front matter's, or the text's first ``# heading``, or the first line if one of ``=====`` underlines
+    it; the heading is then no part of the body. Between two thematic breaks (``---``) there is front matter only if it
+    begins with ``name:``.
     """
     text = decode(stream.read(), origin, log)
     if text is None:
         return
     fields: dict[str, Any] = {}
     front_matter = _FRONT_MATTER.match(text)
-    if front_matter is not None:
+    if front_matter is not None and _is_fields(front_matter["fields"]):
         try:
             fields = _PlainLoader(front_matter["fields"]).get_single_data() or {}
         except yaml.reader.ReaderError as error:
@@ -57,15 +59,46 @@ def read_markdown(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator
     elif _UNCLOSED.match(text):
         log.problem(f"{origin.place}:1", "the front matter that begins here is never closed with '---'")
         return
-    heading = _FIRST_HEADING.match(text)
-    title = ""
-    if heading is not None:
-        title = heading["title"].strip()
-        if _same_title(fields.get("title"), title):
-            text = text[heading.end() :]
+    title, end = _first_heading(text)
+    if title and _same_title(fields.get("title"), title):
+        text = text[end:]
     located = article_from_fields(fields, origin, log, text=text.strip("\n"), title=title)
     if located is not None:
         yield located
+
+
+def _is_fields(block: str) -> bool:
+    """Whether the first line that is neither blank nor a comment has a name; without such a line, it has no blank one.
+
+    A comment looks like a heading: between two thematic breaks that has a blank line around it.
+    """
+    lines = [line.strip() for line in block.splitlines()]
+    first = next((line for line in lines if line and not line.startswith("#")), None)
+    return all(lines) if first is None else bool(_FIELD.match(first))
+
+
+def _first_heading(text: str) -> tuple[str, int]:
+    """Return the heading that the text begins with, of the first level, and the offset after it; none is empty."""
+    start = len(text) - len(text.lstrip())
+    end = _line_end(text, start)
+    line = text[start:end].strip()
+    if line[:1] == "#" and line[1:2] in {" ", "\t"}:
+        title = line[1:].strip()
+        unclosed = title.rstrip("#")
+        if not unclosed or unclosed[-1] in " \t":  # the sign of "C#" is part of the name
+            title = unclosed.rstrip()
+        return title, end
+    underline_end = _line_end(text, end)
+    underline = text[end:underline_end].rstrip()
+    is_underline = set(underline.lstrip()) == {"="} and len(underline) - len(underline.lstrip()) < 4
+    # Of an indented line, a quotation, a list or a fence an underline makes no heading.
+    is_prose = start == text.rfind("\n", 0, start) + 1 and line[:1] not in set("#>-*+`~=|")
+    return (line, underline_end) if line and is_underline and is_prose else ("", 0)
+
+
+def _line_end(text: str, start: int) -> int:
+    """Return the offset after the line that begins at ``start``, its line end included."""
+    return text.find("\n", start) + 1 or len(text)
 
 
 def _same_title(stated: object, heading: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sqlite3
@@ -11,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semsearch.errors import IndexCorruptError
+from semsearch.errors import IndexCorruptError, SemsearchError
 from semsearch.records import Article, Passage
 
 __all__ = ["Archive", "ArchiveWriter", "StoredPassage"]
@@ -29,6 +30,7 @@ CREATE TABLE passages (
 );
 """
 _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
+_BLOCK = 1000  # rows that are read at a time
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 
 
@@ -44,6 +46,7 @@ class ArchiveWriter:
 
     def __init__(self, path: Path) -> None:
         # Nobody reads the file before it is closed, synced and published: no journal is needed until then.
+        self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;" + _SCHEMA)
         self._closed = False
@@ -67,20 +70,21 @@ class ArchiveWriter:
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
         published = None if article.published is None else article.published.isoformat()
-        self._connection.execute(
-            "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.articles, article.id, article.title, published, article.source, article.url, metadata, place,
-                article.text,
-            ),
-        )  # fmt: skip
-        self._connection.executemany(
-            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (self.passages + i, self.articles, passage.paragraph, passage.start, passage.end, key)
-                for i, (passage, key) in enumerate(zip(passages, keys, strict=True))
-            ],
-        )
+        with self._errors():
+            self._connection.execute(
+                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self.articles, article.id, article.title, published, article.source, article.url, metadata, place,
+                    article.text,
+                ),
+            )  # fmt: skip
+            self._connection.executemany(
+                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (self.passages + i, self.articles, passage.paragraph, passage.start, passage.end, key)
+                    for i, (passage, key) in enumerate(zip(passages, keys, strict=True))
+                ],
+            )
         self.articles += 1
         self.passages += len(passages)
 
@@ -88,8 +92,21 @@ class ArchiveWriter:
         """Finish the file; once is enough."""
         if not self._closed:
             self._closed = True
-            with closing(self._connection):
+            with closing(self._connection), self._errors():
                 self._connection.execute("COMMIT")
+
+    def discard(self) -> None:
+        """Let go of the file, whatever state it is in."""
+        self._closed = True
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say which file it is that SQLite could not write, on a full disk for one."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise SemsearchError(f"{self._path}: cannot be written ({error}): is the disk full?") from None
 
 
 class Archive:
@@ -162,11 +179,31 @@ class Archive:
             raise IndexCorruptError(self._path, f"has no passage {min(set(wanted) - found.keys())}")
         return found
 
-    def keys(self) -> Iterator[bytes]:
+    def passage_keys(self) -> Iterator[bytes]:
         """Yield the key of every passage, in the order of the rows."""
-        with self._lock, closing(self._connection.execute("SELECT key FROM passages ORDER BY row")) as cursor:
-            for (key,) in cursor:
-                yield bytes(key)
+        for (key,) in self._in_blocks("key FROM passages"):
+            yield bytes(key)
+
+    def titles_and_texts(self) -> Iterator[tuple[str, str]]:
+        """Yield the title and the text of every article, in the order of the rows."""
+        for title, text in self._in_blocks("title, text FROM articles"):
+            yield str(title), str(text)
+
+    def _in_blocks(self, columns_from: str) -> Iterator[tuple[Any, ...]]:
+        """Yield all rows; the connection is free for others between two blocks."""
+        start = 0
+        while block := self._fetch(
+            f"SELECT {columns_from} WHERE row BETWEEN ? AND ? ORDER BY row",
+            (start, start + _BLOCK - 1),
+        ):
+            yield from block
+            start += _BLOCK
+
+    def article_starts(self) -> list[int]:
+        """Return the first passage of every article, in the order of the rows: an article's passages are together."""
+        return [
+            int(start) for (start,) in self._fetch("SELECT MIN(row) FROM passages GROUP BY article ORDER BY article")
+        ]
 
     def _select(self, columns_from: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._fetch(

@@ -13,9 +13,9 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from semsearch._version import __version__
 from semsearch.errors import IndexCorruptError, IndexNotFoundError
@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
+    from semsearch.lexical import LexicalIndex
+    from semsearch.tokens import TokenStore
 
 __all__ = [
     "FileCheck",
     "Generation",
     "GenerationWriter",
+    "last_model",
     "open_generation",
     "read_manifest",
     "verify_index",
@@ -47,8 +50,13 @@ _MANIFEST = "manifest.json"
 _ARCHIVE = "articles.sqlite"
 _EMBEDDINGS = "embeddings.npy"
 _DENSE = "dense.faiss"
-_FILES = (_ARCHIVE, _EMBEDDINGS, _DENSE)
+_FILES = (_ARCHIVE, _EMBEDDINGS, _DENSE)  # what every generation has; the others are derived
+_LEXICAL = "lexical"
+_TOKENS = "tokens.u8"
+_TOKEN_STARTS = "token_starts.npy"  # noqa: S105
+_TOKEN_ROTATION = "token_rotation.npy"  # noqa: S105
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
+_ID_FORMAT = "%Y%m%dT%H%M%S-%f"
 _CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
 
 
@@ -68,7 +76,7 @@ class GenerationWriter:
 
     def __init__(self, index: Path) -> None:
         self._index = index
-        self.id = f"{dt.datetime.now(dt.timezone.utc):%Y%m%dT%H%M%S-%f}"
+        self.id = _next_id(index)
         self.folder = index / _GENERATIONS / self.id
         self.folder.mkdir()
         self.archive = ArchiveWriter(self.folder / _ARCHIVE)
@@ -81,12 +89,32 @@ class GenerationWriter:
         self._embeddings = np.lib.format.open_memmap(
             self.folder / _EMBEDDINGS, mode="w+", dtype=np.float16, shape=(self.archive.passages, int(dimension))
         )
+        if hasattr(os, "posix_fallocate"):
+            # A full disk is then an error here, and not the death of the process when the map is written.
+            with (self.folder / _EMBEDDINGS).open("rb+") as stream:
+                os.posix_fallocate(stream.fileno(), 0, (self.folder / _EMBEDDINGS).stat().st_size)
         return self._embeddings
 
     def read_archive(self) -> Archive:
         """Finish the archive and return it for reading."""
         self.archive.close()
         return Archive(self.folder / _ARCHIVE)
+
+    @property
+    def lexical_folder(self) -> Path:
+        """Where the lexical indexes go, a folder each."""
+        return self.folder / _LEXICAL
+
+    def create_tokens(self) -> BinaryIO:
+        """Create the file for the codes of tokens, to be written passage by passage and closed."""
+        return (self.folder / _TOKENS).open("xb")
+
+    def write_token_starts(self, lengths: Sequence[int], rotation: NDArray[np.float32]) -> None:
+        """Write where each passage's tokens begin, and the rotation that they are coded with."""
+        import numpy as np
+
+        np.save(self.folder / _TOKEN_STARTS, np.cumsum([0, *lengths], dtype=np.int64), allow_pickle=False)
+        np.save(self.folder / _TOKEN_ROTATION, rotation, allow_pickle=False)
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
@@ -105,8 +133,12 @@ class GenerationWriter:
         self.archive.close()
         if self._embeddings is not None:
             self._embeddings.flush()
-        for name in _FILES:
-            sync_file(self.folder / name)
+        files = {
+            path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()
+        }
+        for path in files.values():
+            sync_file(path)
+            sync_folder(path.parent)
         manifest = Manifest(
             created=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
             written_by=__version__,
@@ -114,9 +146,7 @@ class GenerationWriter:
             target_tokens=target_tokens,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
-            files={
-                name: FileRecord((self.folder / name).stat().st_size, sha256_of(self.folder / name)) for name in _FILES
-            },
+            files={name: FileRecord(path.stat().st_size, sha256_of(path)) for name, path in files.items()},
         )
         data = manifest.to_bytes()
         write_durably(self.folder / _MANIFEST, data)
@@ -142,8 +172,17 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         try:
             yield writer
         finally:
-            writer.archive.close()
+            writer.archive.discard()
             _remove_generations(index)
+
+
+def _next_id(index: Path) -> str:
+    """Return an id that sorts after the live generation's, also where the clock was set back."""
+    now = dt.datetime.now(dt.timezone.utc)
+    with contextlib.suppress(FileNotFoundError, IndexCorruptError, ValueError):
+        live = dt.datetime.strptime(_read_current(index)[0], _ID_FORMAT).replace(tzinfo=dt.timezone.utc)
+        now = max(now, live + dt.timedelta(microseconds=1))
+    return now.strftime(_ID_FORMAT)
 
 
 def _remove_generations(index: Path) -> None:
@@ -173,15 +212,17 @@ class Generation:
     Attributes:
         manifest: What it is.
         archive: Its articles and passages.
+        article_starts: ``(articles,)`` int64: the first passage of each article.
+        tokens: Its token vectors, or None if its embedder gives none.
         embeddings: ``(passages, dimension)`` float16, memory-mapped.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, *, intact: bool = False) -> None:
         import numpy as np
 
         self.folder = folder
         self.manifest = manifest
-        for name in _FILES:
+        for name in () if intact else _names(manifest):
             _require_intact(folder / name, manifest.files.get(name))
         try:
             self.embeddings: NDArray[np.float16] = np.load(folder / _EMBEDDINGS, mmap_mode="r", allow_pickle=False)
@@ -191,10 +232,11 @@ class Generation:
         if self.embeddings.shape != expected or self.embeddings.dtype != np.float16:
             found = f"{self.embeddings.shape} {self.embeddings.dtype}"
             raise IndexCorruptError(folder / _EMBEDDINGS, f"holds {found}, the manifest says {expected} float16")
-        # Held open, so that the generation stays whole when writers remove its folder.
-        self._dense = (folder / _DENSE).open("rb")
-        self.archive = Archive(folder / _ARCHIVE)
-        try:
+        self.tokens = self._open_tokens()
+        with contextlib.ExitStack() as stack:
+            # Held open, so that the generation stays whole when writers remove its folder.
+            self._dense = stack.enter_context((folder / _DENSE).open("rb"))
+            self.archive = stack.enter_context(contextlib.closing(Archive(folder / _ARCHIVE)))
             counts = self.archive.counts()
             if counts != (manifest.counts.articles, manifest.counts.passages):
                 raise IndexCorruptError(
@@ -202,9 +244,27 @@ class Generation:
                     f"holds {counts[0]} articles and {counts[1]} passages, "
                     f"the manifest says {manifest.counts.articles} and {manifest.counts.passages}",
                 )
-        except BaseException:
-            self.close()
-            raise
+            self.article_starts = np.array(self.archive.article_starts(), dtype=np.int64)
+            stack.pop_all()
+
+    def _open_tokens(self) -> TokenStore | None:
+        if _TOKENS not in self.manifest.files:
+            return None
+        import numpy as np
+
+        from semsearch.tokens import TokenCodec, TokenStore
+
+        path = self.folder / _TOKENS
+        try:
+            codec = TokenCodec(np.load(self.folder / _TOKEN_ROTATION, allow_pickle=False))
+            starts = np.load(self.folder / _TOKEN_STARTS, allow_pickle=False)
+            codes = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
+            store = TokenStore(codes, starts, codec)
+        except (OSError, ValueError, EOFError, IndexError) as error:
+            raise IndexCorruptError(path, f"does not hold the tokens that its starts divide ({error})") from None
+        if len(store) != self.manifest.counts.passages:
+            raise IndexCorruptError(path, f"holds the tokens of {len(store)} passages, not of all")
+        return store
 
     def dense_index(self) -> DenseIndex:
         """Read the dense index.
@@ -226,6 +286,24 @@ class Generation:
         if found != self.embeddings.shape:
             raise IndexCorruptError(path, f"holds {found} vectors, the embeddings are {self.embeddings.shape}")
         return dense
+
+    def lexical_index(self, unit: str) -> LexicalIndex:
+        """Open the lexical index over ``"articles"`` or ``"passages"``.
+
+        Raises:
+            IndexCorruptError: If it is none, or does not have a row for each of them.
+        """
+        from semsearch.lexical import LexicalIndex
+
+        path = self.folder / _LEXICAL / unit
+        try:
+            index = LexicalIndex.open(path)
+        except ValueError as error:
+            raise IndexCorruptError(path, f"cannot be opened ({error})") from None
+        expected = getattr(self.manifest.counts, unit)
+        if len(index) != expected:
+            raise IndexCorruptError(path, f"holds {len(index)} {unit}, the manifest says {expected}")
+        return index
 
     def close(self) -> None:
         """Close the files; the memory map goes with the last array that uses it."""
@@ -263,6 +341,20 @@ def read_manifest(index: Path) -> tuple[str, Manifest]:
     return folder.name, manifest
 
 
+def last_model(index: Path) -> str | None:
+    """Return the name of the model that the index was last built with, also if it is damaged; None if there is none.
+
+    Raises:
+        IndexFormatError: If a newer semsearch wrote it.
+    """
+    with contextlib.suppress(IndexNotFoundError, IndexCorruptError):
+        return _live(index)[1].embedder.name
+    for path in sorted((index / _GENERATIONS).glob(f"*/{_MANIFEST}"), reverse=True):
+        with contextlib.suppress(OSError, IndexCorruptError):
+            return parse_manifest(path.read_bytes(), path).embedder.name
+    return None
+
+
 def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
     """Check every file of the live generation, byte for byte, and that what is in them fits together.
 
@@ -274,9 +366,18 @@ def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
         IndexFormatError: If a newer semsearch wrote it.
         IndexCorruptError: If ``CURRENT`` or the manifest is damaged, so that nothing can be checked against it.
     """
-    folder, manifest = _live(Path(index))
-    checks = [FileCheck(folder / _MANIFEST, (folder / _MANIFEST).stat().st_size, None)]
-    for name in _FILES:
+    while True:
+        folder, manifest = _live(Path(index))
+        checks = _check_files(folder, manifest)
+        # Two rebuilds may have passed, and removed what is being checked: then there is a newer one to check.
+        if all(check.problem is None for check in checks) or _read_current(Path(index))[0] == folder.name:
+            return checks
+
+
+def _check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
+    manifest_path = folder / _MANIFEST
+    checks = [FileCheck(manifest_path, manifest_path.stat().st_size if manifest_path.exists() else 0, None)]
+    for name in _names(manifest):
         path = folder / name
         problem: str | None = None
         try:
@@ -286,11 +387,16 @@ def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
         checks.append(FileCheck(path, path.stat().st_size if path.exists() else 0, problem))
     if all(check.problem is None for check in checks):
         try:
-            with contextlib.closing(Generation(folder, manifest)) as generation:
+            with contextlib.closing(Generation(folder, manifest, intact=True)) as generation:
                 generation.archive.check()
                 generation.dense_index()
+                generation.lexical_index("articles")
+                generation.lexical_index("passages")
         except IndexCorruptError as error:
-            checks = [check._replace(problem=error.reason) if check.path == error.path else check for check in checks]
+            checks = [
+                check._replace(problem=error.reason) if error.path in (check.path, *check.path.parents) else check
+                for check in checks
+            ]
     return checks
 
 
@@ -322,6 +428,11 @@ def _read_current(index: Path) -> tuple[str, str]:
     if match is None:
         raise IndexCorruptError(index / _CURRENT, "does not name a generation and its checksum")
     return match["id"], match["sha256"]
+
+
+def _names(manifest: Manifest) -> list[str]:
+    """Return the files that must be there: those of the manifest, and those that no generation can be without."""
+    return [*_FILES, *sorted(manifest.files.keys() - set(_FILES))]
 
 
 def _require_intact(path: Path, record: FileRecord | None) -> None:

@@ -17,7 +17,7 @@ __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest
 FORMAT_VERSION = 1
 """Rises when a reader of the old format could not read the new one. ``index/README.md`` describes each."""
 
-_FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_FILE_NAME = re.compile(r"(?!.*\.\.)(?!(?:.*/)?\.$)(?:[a-z0-9][a-z0-9_-]*/)*[a-z0-9.][a-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,63 @@
+"""A model's folder to the hash of what its vectors depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+__all__ = ["fingerprint"]
+
+_MODEL_FILES = (
+    *("modules.json", "*config*.json"),
+    *("*token*.json", "*vocab*", "*merges.txt", "bpe.codes", "*.model", "*.spm", "*.tiktoken", "chat_template*"),
+    *("*.safetensors", "*.safetensors.index.json"),
+)
+_OLDER_WEIGHTS = ("pytorch_model*.bin", "*.bin.index.json", "adapter_model.bin")  # loaded where none are .safetensors
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash the files that a vector depends on (weights, tokenizer, pooling, prompts), wherever the folder is.
+
+    The files and not the loaded model, so that another version of a library, or another runtime, gives the same. Of the
+    folders in it only those of the model's modules count: others hold logs, checkpoints, and forms for other runtimes.
+    """
+    digest = hashlib.sha256()
+    files = {module / path.name for module in _modules(folder) for path in _model_files(folder / module)}
+    for name in sorted(files):
+        path = folder / name
+        digest.update(f"{name} {path.stat().st_size}\n".encode())
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """Return the files in a module's folder that make up the module."""
+    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    older = () if any(path.suffix == ".safetensors" for path in files) else _OLDER_WEIGHTS
+    return [path for path in files if any(fnmatchcase(path.name, pattern) for pattern in (*_MODEL_FILES, *older))]
+
+
+def _modules(folder: Path) -> Iterator[PurePosixPath]:
+    """Yield the folders of a model's modules, relative to its own, which is the first."""
+    yield PurePosixPath()
+    for module in _read(folder / "modules.json", list):
+        path = PurePosixPath(module["path"])
+        yield path
+        # A router has a folder for each of its modules in its own.
+        for name in ("router_config.json", "config.json"):
+            yield from (path / part for part in _read(folder / path / name, dict).get("types", ()))
+
+
+def _read(path: Path, kind: type) -> Any:
+    """Return the JSON in a file, or nothing of its kind if that is not what is there."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # whatever a model needs, loading it has asked for before
+        return kind()
+    return content if isinstance(content, kind) else kind()
