@@ -25,7 +25,7 @@ from semsearch.dense import DenseIndex, unit_rows
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, ModelNotFoundError, SemsearchError
 from semsearch.lexical import LexicalIndex
-from semsearch.passages import TARGET_TOKENS, split_article, title_context
+from semsearch.passages import TARGET_TOKENS, readable, split_article, title_context
 from semsearch.readers import Located, ReadingLog, read_located, require_sources
 from semsearch.records import Article, Progress, ReportProgress
 from semsearch.storage import (
@@ -239,7 +239,7 @@ def _write_passages(
         except ValueError as error:
             log.problem(place, str(error))
             continue
-        for tokens in embedder.count_tokens(texts):
+        for tokens in embedder.count_tokens([readable(text) for text in texts]):
             indexed += tokens
             truncated += max(0, tokens - limit)
         report(Progress("reading articles", writer.archive.articles))
@@ -317,7 +317,7 @@ def _texts(archive: Archive, rows: list[int], embedder: Embedder) -> dict[int, s
     for row, (passage, article) in archive.passages(rows).items():
         if article.id not in contexts:
             contexts[article.id] = _context(article, embedder)
-        texts[row] = contexts[article.id] + passage.text
+        texts[row] = readable(contexts[article.id] + passage.text)
     return texts
 
 

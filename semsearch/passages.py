@@ -26,6 +26,7 @@ __all__ = [
     "CountTokens",
     "Paragraph",
     "find_paragraphs",
+    "readable",
     "split_article",
     "split_text",
     "title_context",
@@ -50,6 +51,7 @@ _FRAGMENT_WORDS = 8
 """A paragraph of fewer words does not stand alone."""
 
 _HEADING_WORDS = 14
+_LONG_WORD = re.compile(r"\S{100}(?=\S)")
 _BLOCK = re.compile(r"\S(?:.*\S)?(?:[^\S\n]*\n[^\S\n]*\S(?:.*\S)?)*")
 _LINE = re.compile(r"\S(?:.*\S)?")
 _MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
@@ -129,6 +131,15 @@ def split_text(text: str, count_tokens: CountTokens, *, limit: int) -> list[str]
     count_tokens = partial(_count_all, count_tokens=count_tokens)
     (tokens,) = count_tokens([text])
     return [text[a:b] for a, b in _split_span(text, start, end, tokens, count_tokens, limit, limit)]
+
+
+def readable(text: str) -> str:
+    """Return ``text`` as it is given to a model: words of over 100 characters are parted by spaces.
+
+    A tokenizer reads such a word (a long address, letters without a space) as one unknown token, and the model then
+    knows nothing of it.
+    """
+    return _LONG_WORD.sub(r"\g<0> ", text)
 
 
 def title_context(title: str, count_tokens: CountTokens, *, limit: int) -> str:
@@ -222,7 +233,7 @@ def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
         tokens
         if len(text) <= tokens * _CHARACTERS_PER_TOKEN
         else max(tokens, len("".join(text.split())) // _CHARACTERS_PER_TOKEN)
-        for text, tokens in zip(texts, count_tokens(texts), strict=True)
+        for text, tokens in zip(texts, count_tokens([readable(text) for text in texts]), strict=True)
     ]
 
 

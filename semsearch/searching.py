@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import EmbedderMismatchError
-from semsearch.passages import split_text
+from semsearch.passages import readable, split_text
 from semsearch.ranking import Signals, hybrid_scores, token_weights
 from semsearch.records import Hit, is_unicode
 from semsearch.storage import Generation, Manifest, open_generation
@@ -150,7 +150,7 @@ class Searcher:
         """Return for each token of the query its highest cosine with each candidate, and its weight, or None."""
         if self._generation.tokens is None or not isinstance(self._embedder, TokenEmbedder):
             return None, None
-        tokens = self._embedder.embed_query_tokens(query)
+        tokens = self._embedder.embed_query_tokens(readable(query))
         frequencies = [self._passage_words.document_frequency(text) for text in tokens.texts]
         weights = token_weights(tokens.words, frequencies, len(self))
         return self._generation.tokens.max_similarities(tokens.embeddings, rows), weights
@@ -172,7 +172,7 @@ class Searcher:
         """
         limit = self._query_limit()
         parts = [split_text(query, self._embedder.count_tokens, limit=limit) for query in queries]
-        embeddings = unit_rows(self._embedder.embed_queries([part for query in parts for part in query]))
+        embeddings = unit_rows(self._embedder.embed_queries([readable(part) for query in parts for part in query]))
         ends = np.cumsum([len(query) for query in parts])
         return unit_rows(np.stack([part.mean(axis=0) for part in np.split(embeddings, ends[:-1])]))
 
