@@ -230,9 +230,7 @@ def _is_fragment(paragraph: str) -> bool:
 def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
     """Count tokens, and measure by its characters what the tokenizer reads as one unknown token, however long."""
     return [
-        tokens
-        if len(text) <= tokens * _CHARACTERS_PER_TOKEN
-        else max(tokens, len("".join(text.split())) // _CHARACTERS_PER_TOKEN)
+        max(tokens, len("".join(text.split())) // _CHARACTERS_PER_TOKEN) if _LONG_WORD.search(text) else tokens
         for text, tokens in zip(texts, count_tokens([readable(text) for text in texts]), strict=True)
     ]
 

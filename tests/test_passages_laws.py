@@ -113,6 +113,7 @@ def test_no_passage_is_over_the_limit_but_a_single_word(text: str, count: CountT
 
 
 @law
+@example(text="0" * 40, limit=1, target=1)
 def test_a_word_is_cut_only_if_it_is_over_the_limit(text: str, count: CountTokens, limit: int, target: int) -> None:
     ends = {passage.end for passage in split(text, count, limit, target)}
 
