@@ -25,23 +25,28 @@ from semsearch.errors import (
     ModelNotFoundError,
     SemsearchError,
 )
-from semsearch.records import Article, Hit, Passage, Progress
+from semsearch.records import Article, ArticleHit, Evidence, Explanation, Hit, Passage, Progress, WordMatch
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport, build_index
-    from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, load_embedder
+    from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, Reranker, load_embedder, load_reranker
+    from semsearch.filters import Filter, field, parse_filter
     from semsearch.readers import ReadingLog, read_articles
-    from semsearch.searching import Searcher, open_index
+    from semsearch.searching import Searcher, SearchOptions, open_index
     from semsearch.storage import verify_index
 
 __all__ = [
     "DEFAULT_MODEL",
     "Article",
+    "ArticleHit",
     "BuildReport",
     "CorpusError",
     "Embedder",
     "EmbedderMismatchError",
     "EmbedderSpec",
+    "Evidence",
+    "Explanation",
+    "Filter",
     "Hit",
     "IndexCorruptError",
     "IndexFormatError",
@@ -51,12 +56,18 @@ __all__ = [
     "Passage",
     "Progress",
     "ReadingLog",
+    "Reranker",
+    "SearchOptions",
     "Searcher",
     "SemsearchError",
+    "WordMatch",
     "__version__",
     "build_index",
+    "field",
     "load_embedder",
+    "load_reranker",
     "open_index",
+    "parse_filter",
     "read_articles",
     "verify_index",
 ]
@@ -66,11 +77,17 @@ _LAZY = {
     "DEFAULT_MODEL": "embedders",
     "Embedder": "embedders",
     "EmbedderSpec": "embedders",
+    "Filter": "filters",
     "ReadingLog": "readers",
+    "Reranker": "embedders",
+    "SearchOptions": "searching",
     "Searcher": "searching",
     "build_index": "building",
+    "field": "filters",
     "load_embedder": "embedders",
+    "load_reranker": "embedders",
     "open_index": "searching",
+    "parse_filter": "filters",
     "read_articles": "readers",
     "verify_index": "storage",
 }

@@ -21,18 +21,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from semsearch.background import Background, choose_spans, measure_background
 from semsearch.dense import DenseIndex, unit_rows
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, ModelNotFoundError, SemsearchError
 from semsearch.lexical import LexicalIndex
-from semsearch.passages import TARGET_TOKENS, readable, split_article, title_context
+from semsearch.passages import TARGET_TOKENS, article_context, readable, split_article
 from semsearch.readers import Located, ReadingLog, read_located, require_sources
 from semsearch.records import Article, Progress, ReportProgress
 from semsearch.storage import (
     Archive,
     Generation,
     GenerationWriter,
-    last_model,
+    Manifest,
+    last_manifest,
     open_generation,
     write_generation,
 )
@@ -40,7 +42,6 @@ from semsearch.tokens import TokenCodec
 
 __all__ = ["BuildReport", "build_index"]
 
-_TITLE_TOKENS = 64  # a quarter of the default model's limit at most goes to the title before each passage
 _LEAST_TOKENS = 1  # what a model must read at least
 _SHARD = 2048  # passages that are read, sorted by length and embedded together
 _STEP = 64  # passages between two reports of progress
@@ -86,6 +87,7 @@ def build_index(
     index: str | os.PathLike[str] = "index",
     *,
     embedder: Embedder | str | os.PathLike[str] | None = None,
+    token_vectors: bool | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Build the index of a corpus, in place of the one that is in ``index`` until then.
@@ -97,6 +99,9 @@ def build_index(
         index: The index's folder; made if it is not there.
         embedder: An :class:`~semsearch.Embedder`, or the name or folder of a sentence-transformers model. Without it
             the model of the index that is there, or :data:`~semsearch.DEFAULT_MODEL`.
+        token_vectors: Whether to keep the vectors of tokens (96 bytes a token of the default model), which are most of
+            an index. Without them late interaction embeds the likeliest candidates when a question is asked. If it is
+            None it is as in the index that is there, or True.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -117,15 +122,23 @@ def build_index(
         require_sources(corpus)  # what is not there is said before anything takes long
     with write_generation(folder) as writer:
         report(Progress("loading the model"))
-        embedder = _resolve_embedder(embedder, folder)
+        last = last_manifest(folder)
+        embedder = _resolve_embedder(embedder, folder, last)
+        if token_vectors is None:
+            token_vectors = last is None or last.token_vectors
+        with_tokens = token_vectors and _gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
         tokens = _write_passages(_located(corpus, log), writer, embedder, log, report)
         if writer.archive.passages == 0:
             raise _nothing_to_index(corpus, log)
         with contextlib.closing(writer.read_archive()) as archive:
-            with _live_generation(folder, embedder) as before:
-                embeddings, embedded = _embed(archive, writer, before, embedder, report)
+            with _live_generation(folder, embedder, with_tokens) as before:
+                sink = _TokenSink(writer, embedder) if with_tokens else _NoTokens(embedder)
+                embeddings, embedded = _embed(archive, writer, before, embedder, sink, report)
+                if with_tokens:
+                    report(Progress("weighing passages"))
+                    writer.write_background(_background(archive, writer, before, embedded))
             report(Progress("writing the index"))
             _write_lexical(archive, writer, writer.archive.passages)
         dense = DenseIndex.build(embeddings)
@@ -134,6 +147,7 @@ def build_index(
         manifest = writer.commit(
             embedder=embedder.spec,
             target_tokens=TARGET_TOKENS,
+            token_vectors=token_vectors,
             dense_spec=dense.spec,
             tokens=tokens.indexed,
             truncated_tokens=tokens.truncated,
@@ -169,10 +183,12 @@ def _require(truth: bool, what: str) -> None:  # noqa: FBT001 - reads as "requir
         raise SemsearchError(f"the build is not consistent: it must be that {what}; nothing was committed")
 
 
-def _resolve_embedder(embedder: Embedder | str | os.PathLike[str] | None, index: Path) -> Embedder:
+def _resolve_embedder(
+    embedder: Embedder | str | os.PathLike[str] | None, index: Path, last: Manifest | None
+) -> Embedder:
     """Load what was asked for, else the model of the index that is there, else the default."""
     if embedder is None:
-        name = last_model(index) or DEFAULT_MODEL
+        name = DEFAULT_MODEL if last is None else last.embedder.name
         try:
             return load_embedder(name)
         except ModelNotFoundError as error:
@@ -247,9 +263,7 @@ def _write_passages(
 
 
 def _context(article: Article, embedder: Embedder) -> str:
-    if article.text.strip() == article.title:
-        return ""  # the record is only a title, which is then its text
-    return title_context(article.title, embedder.count_tokens, limit=min(_TITLE_TOKENS, embedder.spec.max_tokens // 4))
+    return article_context(article, embedder.count_tokens, limit=embedder.spec.max_tokens)
 
 
 def _key(text: str) -> bytes:
@@ -258,7 +272,7 @@ def _key(text: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | None]:
+def _live_generation(index: Path, embedder: Embedder, with_tokens: bool) -> Iterator[Generation | None]:  # noqa: FBT001
     """Give the generation whose vectors can be taken over: the live one, if the same embedder made it."""
     try:
         before = open_generation(index)
@@ -267,7 +281,7 @@ def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | N
         return
     with contextlib.closing(before):
         usable = before.manifest.embedder.fingerprint == embedder.spec.fingerprint
-        usable = usable and (before.tokens is not None) == _gives_tokens(embedder)
+        usable = usable and (before.tokens is not None or not with_tokens)
         yield before if usable else None
 
 
@@ -278,14 +292,19 @@ def _unchanged(archive: Archive, before: Generation | None) -> NDArray[np.int64]
 
 
 def _embed(
-    archive: Archive, writer: GenerationWriter, before: Generation | None, embedder: Embedder, report: ReportProgress
+    archive: Archive,
+    writer: GenerationWriter,
+    before: Generation | None,
+    embedder: Embedder,
+    tokens: _TokenSink | _NoTokens,
+    report: ReportProgress,
 ) -> tuple[NDArray[np.float16], int]:
     """Fill the files of vectors and of tokens. Returns the vectors, and how many passages were embedded now."""
     embeddings = writer.create_embeddings(embedder.spec.dimension)
     old_rows = _unchanged(archive, before)
     total, done = int((old_rows < 0).sum()), 0
     report(Progress("embedding passages", done, total))
-    with _TokenSink(writer, embedder) as sink:
+    with tokens as sink:
         for shard in _parts(list(range(len(old_rows))), _SHARD):
             texts = _texts(archive, [row for row in shard if old_rows[row] < 0], embedder)
             for row in shard:
@@ -310,6 +329,17 @@ def _embed(
     return embeddings, done
 
 
+def _background(archive: Archive, writer: GenerationWriter, before: Generation | None, embedded: int) -> Background:
+    """Weigh the passages, or take over what they weighed if nothing has changed."""
+    keys, starts = list(archive.passage_keys()), archive.article_starts()
+    if before is not None and before.background is not None and embedded == 0:
+        same_articles = starts == before.article_starts.tolist()
+        if same_articles and keys == list(before.archive.passage_keys()):
+            return before.background
+    store = writer.read_tokens()
+    return measure_background(store, np.array(starts, dtype=np.int64), choose_spans(store, keys))
+
+
 def _texts(archive: Archive, rows: list[int], embedder: Embedder) -> dict[int, str]:
     """Return what is embedded for each of these passages: the title's line and the passage."""
     contexts: dict[str, str] = {}
@@ -326,15 +356,38 @@ def _gives_tokens(embedder: Embedder) -> bool:
     return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
 
 
+class _NoTokens:
+    """Embeds passages, and keeps nothing of their tokens."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embed_passages = embedder.embed_passages
+
+    def __enter__(self) -> _NoTokens:  # noqa: PYI034
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was opened."""
+
+    def embed(self, rows: list[int], texts: list[str]) -> NDArray[np.float32]:  # noqa: ARG002
+        """Return the passages' vectors."""
+        return self.embed_passages(texts)
+
+    def copy(self, row: int, before: Generation, old_row: int) -> None:
+        """Take over nothing."""
+
+    def write(self, rows: list[int]) -> None:
+        """Write nothing."""
+
+
 class _TokenSink:
-    """Embeds passages, and writes their tokens in the order of the rows if the embedder gives any."""
+    """Embeds passages, and writes their tokens in the order of the rows."""
 
     def __init__(self, writer: GenerationWriter, embedder: Embedder) -> None:
+        assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
         self._writer = writer
         self._embedder = embedder
-        self._with_tokens = _gives_tokens(embedder)
-        self._codec = TokenCodec.create(embedder.spec.dimension) if self._with_tokens else None
-        self._stream = writer.create_tokens() if self._with_tokens else None
+        self._codec = TokenCodec.create(embedder.spec.dimension)
+        self._stream = writer.create_tokens()
         self._codes: dict[int, NDArray[np.uint8]] = {}
         self._lengths: list[int] = []
 
@@ -342,15 +395,12 @@ class _TokenSink:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self._stream is not None and self._codec is not None:
-            self._stream.close()
-            if kind is None:
-                self._writer.write_token_starts(self._lengths, self._codec.rotation)
+        self._stream.close()
+        if kind is None:
+            self._writer.write_token_starts(self._lengths, self._codec.rotation)
 
     def embed(self, rows: list[int], texts: list[str]) -> NDArray[np.float32]:
         """Return the passages' vectors, and keep the codes of their tokens."""
-        if self._codec is None or not isinstance(self._embedder, TokenEmbedder):
-            return self._embedder.embed_passages(texts)
         vectors, tokens = self._embedder.embed_passages_with_tokens(texts)
         codes = self._codec.encode(np.concatenate(tokens))
         for row, part in zip(rows, np.split(codes, np.cumsum([len(t) for t in tokens])[:-1]), strict=True):
@@ -359,16 +409,15 @@ class _TokenSink:
 
     def copy(self, row: int, before: Generation, old_row: int) -> None:
         """Take over the tokens of a passage that has not changed."""
-        if before.tokens is not None:
-            self._codes[row] = before.tokens.codes_of(old_row)
+        assert before.tokens is not None  # noqa: S101 - for the type checker
+        self._codes[row] = before.tokens.codes_of(old_row)
 
     def write(self, rows: list[int]) -> None:
         """Write the codes of these passages, which come next."""
-        if self._stream is not None:
-            for row in rows:
-                codes = self._codes.pop(row)
-                self._lengths.append(len(codes))
-                self._stream.write(np.ascontiguousarray(codes).data)
+        for row in rows:
+            codes = self._codes.pop(row)
+            self._lengths.append(len(codes))
+            self._stream.write(np.ascontiguousarray(codes).data)
 
 
 def _write_lexical(archive: Archive, writer: GenerationWriter, passages: int) -> None:
@@ -379,11 +428,12 @@ def _write_lexical(archive: Archive, writer: GenerationWriter, passages: int) ->
     LexicalIndex.build(
         writer.lexical_folder / "passages",
         (
-            f"{stored[row].article.title}\n{stored[row].passage.text}"
+            (stored[row].article.title, stored[row].passage.text)
             for shard in _parts(list(range(passages)), _SHARD)
             for stored in (archive.passages(shard),)
             for row in shard
         ),
+        phrases=True,
     )
 
 

@@ -73,12 +73,15 @@ class DenseIndex:
         """Components of a vector."""
         return int(self._index.d)
 
-    def search(self, queries: NDArray[np.float32], k: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Find the ``min(k, n)`` rows with the highest inner product for each query.
+    def search(
+        self, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.bool_] | None = None
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Find the ``min(k, rows)`` rows with the highest inner product for each query.
 
         Args:
             queries: ``(m, dim)`` float32, unit rows.
             k: How many rows; at least 1.
+            allowed: ``(n,)`` bool: the rows that may be found; None for all. The search stays exact.
 
         Returns:
             For each query the row numbers and their scores (cosines, as both sides are unit vectors), highest first.
@@ -90,24 +93,32 @@ class DenseIndex:
             raise ValueError(f"expected queries of shape (m, {self.dimension}), got {queries.shape}")
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
-        if len(self) == 0 or len(queries) == 0:
+        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        if count == 0 or len(queries) == 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        k = min(k, len(self))
+        k = min(k, count)
+        selector = None if allowed is None else _selector(allowed)
         found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = [(np.empty(0, np.int64), np.empty(0, np.float32))]
         found *= len(queries)
         pending = np.arange(len(queries))
-        depth = min(k + _SPARE, len(self))
+        depth = min(k + _SPARE, count)
         while len(pending):
             with _threads(len(pending)):
-                scores, rows = self._index.search(queries[pending], depth)
+                scores, rows = self._index.search(queries[pending], depth, params=selector)
             # faiss returns any of the rows that tie for the last place: go on until all of them are seen.
-            done = scores[:, -1] < scores[:, k - 1] if depth < len(self) else np.ones(len(pending), dtype=bool)
+            done = scores[:, -1] < scores[:, k - 1] if depth < count else np.ones(len(pending), dtype=bool)
             for query, row, score in zip(pending[done], rows[done], scores[done], strict=True):
                 found[query] = _in_order(row, score, k)
             pending = pending[~done]
-            depth = min(4 * depth, len(self))
+            depth = min(4 * depth, count)
         return found
+
+
+def _selector(allowed: NDArray[np.bool_]) -> Any:
+    """Return faiss's search parameters for these rows; they hold the bits for as long as they live."""
+    library: Any = faiss  # its stubs have the signatures of C++
+    return library.SearchParameters(sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
 
 
 @contextlib.contextmanager

@@ -25,11 +25,13 @@ __all__ = [
     "TARGET_TOKENS",
     "CountTokens",
     "Paragraph",
+    "article_context",
     "find_paragraphs",
+    "find_sentences",
     "readable",
     "split_article",
     "split_text",
-    "title_context",
+    "unreadable_offset",
 ]
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -37,6 +39,9 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 TARGET_TOKENS = 120
 """The length that long paragraphs are split to."""
+
+_TITLE_TOKENS = 64
+"""At most so much of a title is put before each passage: a quarter of what the default model reads."""
 
 _TOLERANCE = 1.5
 """A paragraph is split only beyond ``_TOLERANCE * target``: the halves would be shorter than the target by more."""
@@ -142,15 +147,35 @@ def readable(text: str) -> str:
     return _LONG_WORD.sub(r"\g<0> ", text)
 
 
-def title_context(title: str, count_tokens: CountTokens, *, limit: int) -> str:
+def unreadable_offset(text: str, offset: int) -> int:
+    """Return the offset in ``text`` of what is at ``offset`` in ``readable(text)``."""
+    return offset - sum(at.end() + spaces < offset for spaces, at in enumerate(_LONG_WORD.finditer(text)))
+
+
+def article_context(article: Article, count_tokens: CountTokens, *, limit: int) -> str:
     """Return what is put before a passage so that its vector knows the article: the title, on a line of its own.
 
-    A title of more than ``limit`` tokens gives its first words only. It is context, not text of the article.
+    It is context, not text of the article. Of a title of more than 64 tokens, or a quarter of the ``limit`` of what the
+    model reads, it is the first words; an article that is only a title has none.
     """
-    words = title.split()
+    if article.text.strip() == article.title:
+        return ""
+    limit = min(_TITLE_TOKENS, limit // 4)
+    words = article.title.split()
     while words and count_tokens([" ".join(words)])[0] > limit:
         words = words[: len(words) * 3 // 4]
     return " ".join(words) + "\n" if words else ""
+
+
+def find_sentences(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences of ``text`` in order, without the white space around them."""
+    cuts = [0, *_sentence_starts(text, 0), len(text)]
+    spans = []
+    for start, end in pairwise(cuts):
+        part = text[start:end]
+        if part.strip():
+            spans.append((start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())))
+    return spans
 
 
 # --- paragraphs -------------------------------------------------------------------------------------------------

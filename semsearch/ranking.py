@@ -6,12 +6,12 @@ The ranking of the mode ``hybrid``; ``docs/ranking.md`` has the measurements beh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Signals", "hybrid_scores", "token_weights"]
+__all__ = ["BACKGROUND", "Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
 
 _Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -21,6 +21,9 @@ _LATE = 0.8
 _DENSE = 0.1
 _ARTICLE = 0.1
 _LEXICAL = 0.2
+BACKGROUND = 0.5
+"""How much of what a passage owes to no question is taken off its late interaction."""
+
 _NEIGHBOURS = 3
 _HEAD = 10
 
@@ -35,9 +38,9 @@ class Signals:
         article_vectors: ``(m, dimension)``, unit rows: the mean of an article's passage vectors.
         article_dense: ``(m,)``: cosine of query and article vector.
         lexical: ``(m,)``: the article's BM25 as a share of the most that any text could have, 0 to 1.
-        late: ``(t, n)``: for each token of the query the highest cosine with a token of the passage; None without
-            token vectors.
-        token_weights: ``(t,)``: how much each token of the query counts; sums to 1.
+        late: ``(n,)``: late interaction of query and passage, see :func:`late_interaction`, less a share of its
+            background; None without token vectors.
+        article_late: ``(m,)``: the same with all of an article's candidates taken as one text.
     """
 
     articles: NDArray[np.int64]
@@ -46,7 +49,17 @@ class Signals:
     article_dense: _Floats
     lexical: _Floats
     late: _Floats | None = None
-    token_weights: _Floats | None = None
+    article_late: _Floats | None = None
+
+    def with_late_interaction(self, late: _Floats, article_late: _Floats) -> Signals:
+        """Return these signals with late interaction."""
+        return replace(self, late=late, article_late=article_late)
+
+
+def inverse_document_frequency(frequency: int, count: int) -> float:
+    """Return how much a word says that is in ``frequency`` of ``count`` texts, as BM25 has it; above 0."""
+    frequency = min(frequency, count)
+    return float(np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)))
 
 
 def token_weights(
@@ -60,7 +73,7 @@ def token_weights(
         passages: The number of passages.
 
     Returns:
-        ``(len(words),)`` float64 that sum to 1. Inverse document frequency is that of BM25, shared by a word's pieces
+        ``(len(words),)`` float64 that sum to 1. Inverse document frequency is shared by a word's pieces
         so that a word of n pieces weighs as much as the square root of n words.
     """
     equal = np.full(len(words), 1 / max(len(words), 1))
@@ -68,13 +81,32 @@ def token_weights(
     rare = np.zeros(len(words))
     for token, word in enumerate(words):
         if word is not None:
-            frequency = min(document_frequencies[word], passages)
-            rare[token] = np.log(1 + (passages - frequency + 0.5) / (frequency + 0.5)) / np.sqrt(pieces[word])
+            rare[token] = inverse_document_frequency(document_frequencies[word], passages) / np.sqrt(pieces[word])
     return (equal + rare / rare.sum()) / 2 if rare.sum() > 0 else equal
 
 
-def hybrid_scores(signals: Signals) -> NDArray[np.float64]:
-    """Return the score of each candidate, ``(n,)`` float64; higher is better.
+def late_interaction(
+    similarities: _Floats, weights: _Floats, articles: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the late interaction of a query with passages, and with their articles: the weighted mean of MaxSim.
+
+    Args:
+        similarities: ``(t, n)``: for each token of the query the highest cosine with a token of the passage.
+        weights: ``(t,)``: how much each token of the query counts; sums to 1.
+        articles: ``(n,)`` int64: which article a passage is of, 0 to ``count - 1``.
+        count: How many articles.
+
+    Returns:
+        ``(n,)`` and ``(count,)`` float64, -1 to 1.
+    """
+    highest = np.full((len(similarities), count), -1.0)
+    for token, row in enumerate(similarities):
+        np.maximum.at(highest[token], articles, row)
+    return np.asarray(weights @ similarities, dtype=np.float64), np.asarray(weights @ highest, dtype=np.float64)
+
+
+def hybrid_parts(signals: Signals) -> dict[str, NDArray[np.float64]]:
+    """Return what each signal adds to the score of each candidate, ``(n,)`` float64 each; their sum is the score.
 
     A passage is scored by late interaction with itself and, in equal part, with all its article's candidates together,
     so that one which continues what another began is not lost; by the cosines of its own and its article's vector; and
@@ -82,23 +114,20 @@ def hybrid_scores(signals: Signals) -> NDArray[np.float64]:
     most like it, in proportion to how like they are.
     """
     members = signals.articles
-    cosines = np.asarray(signals.dense, dtype=np.float64), np.asarray(signals.article_dense, dtype=np.float64)[members]
-    if signals.late is None or signals.token_weights is None:
-        scores = (cosines[0] + cosines[1]) / 2
+    dense, article = np.asarray(signals.dense, np.float64), np.asarray(signals.article_dense, np.float64)[members]
+    if signals.late is None or signals.article_late is None:
+        parts = {"dense": dense / 2, "article dense": article / 2}
     else:
-        own = signals.token_weights @ signals.late
-        scores = _LATE * (own + _article_late(signals)[members]) / 2 + _DENSE * cosines[0] + _ARTICLE * cosines[1]
-    scores = scores + _LEXICAL * np.asarray(signals.lexical, dtype=np.float64)[members]
-    return scores + _from_neighbours(scores, signals)[members]
-
-
-def _article_late(signals: Signals) -> NDArray[np.float64]:
-    """Return ``(m,)``: late interaction with each article's candidates taken as one text."""
-    assert signals.late is not None and signals.token_weights is not None  # noqa: PT018, S101 - for the type checker
-    highest = np.full((len(signals.late), len(signals.article_vectors)), -1.0)
-    for token, similarities in enumerate(signals.late):
-        np.maximum.at(highest[token], signals.articles, similarities)
-    return np.asarray(signals.token_weights @ highest, dtype=np.float64)
+        parts = {
+            "late interaction": _LATE / 2 * np.asarray(signals.late, np.float64),
+            "article late interaction": _LATE / 2 * np.asarray(signals.article_late, np.float64)[members],
+            "dense": _DENSE * dense,
+            "article dense": _ARTICLE * article,
+        }
+    parts["article lexical"] = _LEXICAL * np.asarray(signals.lexical, dtype=np.float64)[members]
+    scores = np.sum(list(parts.values()), axis=0)
+    parts["neighbours"] = _from_neighbours(scores, signals)[members]
+    return parts
 
 
 def _from_neighbours(scores: NDArray[np.float64], signals: Signals) -> NDArray[np.float64]:

@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Article", "Hit", "Passage", "Progress", "ReportProgress", "is_unicode"]
+__all__ = [
+    "Article",
+    "ArticleHit",
+    "Evidence",
+    "Explanation",
+    "Hit",
+    "Passage",
+    "Progress",
+    "ReportProgress",
+    "WordMatch",
+    "is_unicode",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +76,76 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sentence of a passage that answers best: ``article.text[evidence.start:evidence.end] == evidence.text``."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatch:
+    """What a word of the query met in a passage.
+
+    Attributes:
+        word: The word of the query.
+        found: The word of the passage, or of the title before it, that is most like it in its place; ``""`` if none is
+            known.
+        similarity: Their cosine by late interaction, or 1.0 where they are the same word but for inflection.
+        weight: The word's share in the query, 0 to 1.
+    """
+
+    word: str
+    found: str
+    similarity: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a hit has its score.
+
+    Attributes:
+        parts: What each signal adds to the score; they sum to it. ``docs/ranking.md`` says what they are.
+        words: What the words of the query met, in the query's order.
+    """
+
+    parts: Mapping[str, float]
+    words: tuple[WordMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer to a query: the ``rank`` counts from 1; a higher ``score`` is better."""
+    """One answer to a query: the ``rank`` counts from 1; a higher ``score`` is better.
+
+    Attributes:
+        rank: From 1.
+        score: See ``docs/ranking.md``; scores compare within a mode only.
+        passage: The answer.
+        article: The article that it is of.
+        evidence: The sentence of the passage that answers best; None if none can be told from the others.
+        duplicates: Passages that say the same and were folded under this one, best first; their rank is this one's.
+        explanation: Why it has its score, if that was asked for.
+    """
 
     rank: int
     score: float
     passage: Passage
     article: Article
+    evidence: Evidence | None = None
+    duplicates: tuple[Hit, ...] = ()
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleHit:
+    """An article that answers a query: ``score`` is that of the best of ``hits``, its best passages, ranked from 1."""
+
+    rank: int
+    score: float
+    article: Article
+    hits: tuple[Hit, ...]
 
 
 class Progress(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,6 +52,10 @@ class TokenWordEmbedder(WordEmbedder):
     def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         return self.embed_passages(texts), [self.embed_queries(text.split()) for text in texts]
 
-    def embed_query_tokens(self, query: str) -> QueryTokens:
+    def embed_query_with_tokens(self, query: str) -> QueryTokens:
         words = query.split()
-        return QueryTokens(self.embed_queries(words), list(range(len(words))), words)
+        (embedding,) = self.embed_queries([query])
+        return QueryTokens(embedding, self.embed_queries(words), list(range(len(words))), words)
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [[match.span() for match in re.finditer(r"\S+", text)] for text in texts]

@@ -12,7 +12,13 @@ from semsearch import open_index
 from tests.embedder import WordEmbedder
 
 GENERATION_FILES = ["articles.sqlite", "dense.faiss", "embeddings.npy"]  # of every generation, beside lexical/
-TOKEN_FILES = ["token_rotation.npy", "token_starts.npy", "tokens.u8"]  # if its embedder gives token vectors
+TOKEN_FILES = [  # if its embedder gives token vectors
+    "token_background_articles.npy",
+    "token_background_passages.npy",
+    "token_rotation.npy",
+    "token_starts.npy",
+    "tokens.u8",
+]
 LEXICAL_PATTERNS = [
     f"lexical/{unit}/{name}"
     for unit in ("articles", "passages")

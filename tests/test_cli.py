@@ -26,6 +26,11 @@ from tests.command import (
 )
 from tests.index_files import files_of
 
+SEARCH_OPTIONS = [
+    *["--where", "--since", "--until", "--source", "--article", "--min-score", "--max-per-article"],
+    *["--fold / --no-fold", "--diversity", "--explain"],
+]
+
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +72,12 @@ def test_help_names_every_command(run: Run) -> None:
     shown = run("--help")
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
-    assert commands == ["evaluate", "query", "rebuild-index", "status", "verify"]
+    assert commands == ["evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold", "verify"]
 
 
 def test_help_shows_its_examples_line_by_line(run: Run) -> None:
     shown = run("--help").out
-    assert "\n  semsearch rebuild-index my-articles      index a folder of articles into ./index\n" in shown
+    assert "\n  semsearch rebuild-index my-articles    index a folder of articles into ./index\n" in shown
     assert '\n  semsearch query "legal basis for deployment"\n' in shown
     assert "\\b" not in shown
 
@@ -87,8 +92,22 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("query", ["-k", "-i, --index", "--mode", "-m, --model", "--text", "--json", "-h, --help"]),
-        ("rebuild-index", ["-i, --index", "-m, --model", "--text", "--json", "-h, --help"]),
+        (
+            "query",
+            [
+                *["-k", "--by-article", "-i, --index", "--mode", *SEARCH_OPTIONS, "-m, --model", "--reranker"],
+                *["--text", "--json", "-h, --help"],
+            ],
+        ),
+        (
+            "similar",
+            ["-k", "--paragraph", "-i, --index", *SEARCH_OPTIONS, "-m, --model", "--text", "--json", "-h, --help"],
+        ),
+        (
+            "rebuild-index",
+            ["-i, --index", "-m, --model", "--token-vectors / --no-token-vectors", "--text", "--json", "-h, --help"],
+        ),
+        ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--text", "--json", "-h, --help"]),
         ("status", ["-i, --index", "--text", "--json", "-h, --help"]),
         ("verify", ["-i, --index", "--text", "--json", "-h, --help"]),
         (
@@ -102,7 +121,8 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
 )
 def test_the_help_of_a_command_names_its_options(run: Run, command: str, options: list[str], flag: str) -> None:
     shown = run(command, flag)
-    named = re.findall(r"^  (-\w(?:, --[\w-]+)?|--[\w-]+)(?![\w-])", shown.out, re.MULTILINE)
+    options_part = shown.out.partition("Options:\n")[2].partition("\n\n")[0]
+    named = re.findall(r"^  (-\w(?:, --[\w-]+)?|--[\w-]+(?: / --[\w-]+)?)(?![\w-])", options_part, re.MULTILINE)
     assert (shown.code, named) == (0, options)
 
 
@@ -139,7 +159,7 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
     assert report.pop("seconds") > 0
     assert report == {
         "type": "build",
-        "version": 1,
+        "version": 2,
         "index": str(tmp_path / "index"),
         "generation": generation(tmp_path / "index").name,
         "model": str(tiny_model),
@@ -273,7 +293,7 @@ def test_a_model_that_has_moved_is_named(run: Run, news: Path, tiny_model: Path,
 
 def test_status_prints_the_manifest(run: Run, word_index: Path) -> None:
     manifest = json.loads((generation(word_index) / "manifest.json").read_text())
-    expected = {"type": "status", "version": 1, "index": str(word_index), "generation": generation(word_index).name}
+    expected = {"type": "status", "version": 2, "index": str(word_index), "generation": generation(word_index).name}
     assert run("status", "--index", word_index).only() == {**expected, **manifest}
     assert manifest["counts"]["articles"] == 2
     assert manifest["embedder"]["name"] == "words"
@@ -284,4 +304,4 @@ def test_verify_prints_a_verdict_on_every_file(run: Run, word_index: Path) -> No
     files = {str(path): path.stat().st_size for path in generation(word_index).rglob("*") if path.is_file()}
     assert (checks.code, checks.err) == (0, "")
     assert {check["path"]: check["bytes"] for check in checks.lines()} == files
-    assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 1, None)}
+    assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 2, None)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from semsearch import build_index, open_index
-from semsearch.evaluation import MEASURES, load_dataset, measure, read_run
+from semsearch.cli._text import TextOutput
+from semsearch.evaluation import MEASURES, Threshold, load_dataset, measure, read_run
 from tests.command import ENVIRONMENT, Run, runner
 
 ARTICLES = {
@@ -53,7 +55,7 @@ def index(tmp_path: Path, judged: Path, tiny_model: Path) -> Path:
     return tmp_path / "index"
 
 
-def write_lines(path: Path, records: list[dict[str, str]]) -> Path:
+def write_lines(path: Path, records: Sequence[Mapping[str, object]]) -> Path:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return path
 
@@ -75,11 +77,12 @@ def test_json_has_the_means_of_the_run_that_the_index_gives(
         assert 0 <= bounds["low"] <= bounds["mean"] <= bounds["high"] <= 1
     assert found == {
         "type": "evaluation",
-        "version": 1,
+        "version": 2,
         "dataset": "judged",
         "mode": mode,
         "queries": 3,
         "unjudged": 1,
+        "unknown": [],
     }
 
 
@@ -178,6 +181,86 @@ def test_without_an_index_the_datasets_own_articles_are_indexed(
     assert found["mode"] == "hybrid"
     assert found["measures"]["Success@1"]["mean"] == 1.0  # the default model
     assert sorted(tmp_path.rglob("*")) == before
+
+
+# --- what the index does not have -------------------------------------------------------------------------------------
+
+
+def test_relevant_articles_that_are_not_in_the_index_are_noted(run: Run, judged: Path, index: Path) -> None:
+    with (judged / "qrels" / "test.tsv").open("a") as stream:
+        stream.write("q1\tgone\t1\nq2\tlost\t1\nq3\tirrelevant\t0\n")
+    arguments = ["evaluate", judged, "--index", index, "--mode", "lexical"]
+    found = run(*arguments).only()
+    assert found["unknown"] == ["gone", "lost"]
+    assert found["measures"]["R@10"]["mean"] == pytest.approx((1 / 2 + 1 / 3 + 1) / 3)
+    lines = run(*arguments, "--text").out.splitlines()
+    assert lines[-1] == "2 relevant articles are not in the index and count as not found, gone first"
+
+
+def test_an_index_with_none_of_the_relevant_articles_is_refused(run: Run, judged: Path, index: Path) -> None:
+    (judged / "qrels" / "test.tsv").write_text("q1\tgone\t1\nq2\tforce\t0\n")
+    ran = run("evaluate", judged, "--index", index)
+    assert ran.code == 1
+    assert "the index has none, 'gone' first: is it the right index?" in ran.failure()
+
+
+def test_quotation_marks_in_a_judged_query_are_no_phrase(run: Run, judged: Path, index: Path) -> None:
+    queries = {"q1": 'flight "QZ8501', "q2": '"an attack on nobody" treaty', "q3": '""', "q4": 'a 5" gun'}
+    write_lines(judged / "queries.jsonl", [{"_id": id_, "text": text} for id_, text in queries.items()])
+    for mode in ("hybrid", "dense", "lexical"):
+        ran = run("evaluate", judged, "--index", index, "--mode", mode, "--per-query", judged / "table")
+        assert (ran.code, ran.err) == (0, "")
+    rows = [line.split("\t") for line in (judged / "table").read_text().splitlines()]
+    success = {row[0]: float(row[rows[0].index("Success@1")]) for row in rows[1:]}
+    assert success == {"q1": 1, "q2": 1, "q3": 0}
+
+
+# --- a threshold ------------------------------------------------------------------------------------------------------
+
+OWN: list[dict[str, object]] = [
+    {"query": "soldiers", "article": "force"},
+    {"query": "attack", "article": "treaty"},
+    {"query": "sourdough recipes", "answer": False},
+]
+
+
+def test_a_threshold_is_suggested_that_a_query_can_be_given(run: Run, index: Path, tmp_path: Path) -> None:
+    own = write_lines(tmp_path / "own.jsonl", OWN)
+    arguments = ["suggest-threshold", own, "--index", index, "--mode", "lexical"]
+    found = run(*arguments, "-k", 3).only()
+    score = found.pop("score")
+    # Each word is in one article alone.
+    assert found == {
+        "type": "threshold", "version": 2, "mode": "lexical", "precision": 1.0, "recall": 1.0, "recall_without": 1.0,
+        "silenced": 1.0, "queries": 3,
+    }  # fmt: skip
+    scores = [run("query", word, "--mode", "lexical", "-i", index).only()["score"] for word in ("soldiers", "attack")]
+    assert score == pytest.approx(min(scores), abs=1e-6)
+    shown = run(*arguments, "--text").out.splitlines()
+    assert shown[0].endswith(" for --mode lexical, by 3 queries")
+    assert [line.split()[0] for line in shown[1:]] == ["precision", "recall", "silence"]
+    for least in (repr(score), shown[0].split()[1]):
+        for word in ("soldiers", "attack"):
+            assert len(run("query", word, "--mode", "lexical", "-i", index, "--min-score", least).lines()) == 1
+
+
+@pytest.mark.parametrize(("score", "printed"), [(0.41279, "0.412"), (0.5, "0.500"), (-0.0301, "-0.031")])
+def test_a_printed_threshold_is_rounded_down_and_keeps_the_hit_that_it_is_from(
+    capsys: pytest.CaptureFixture[str], score: float, printed: str
+) -> None:
+    TextOutput().threshold(Threshold(score, "hybrid", 0.8, 0.75, 1.0, None, 1234))
+    assert capsys.readouterr().out.splitlines() == [
+        f"--min-score {printed} for --mode hybrid, by 1,234 queries",
+        "  precision   80.0% of the hits that are shown were judged relevant",
+        "  recall      75.0% of the queries keep a relevant hit; without the threshold 100.0% have one",
+    ]
+
+
+def test_without_a_judged_article_there_is_no_threshold(run: Run, index: Path, tmp_path: Path) -> None:
+    own = write_lines(tmp_path / "own.jsonl", [{"query": "soldiers", "article": "gone"}])
+    ran = run("suggest-threshold", own, "--index", index)
+    assert ran.code == 1
+    assert "none of its 1 queries finds anything that was judged relevant among its first 10 hits" in ran.failure()
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ index in {index}
   tokens      27 indexed, 0 truncated
   model       words (64 dimensions)
   size        SIZE
+  of which    nothing is vectors of tokens: there are none
   generation  GENERATION
   written     WHEN by semsearch {version}, format 1
 """
@@ -201,21 +202,34 @@ def validate(hit: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(hit)
 
 
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    return SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+
+
 def objects(schema: dict[str, Any], path: str = "hit") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a hit whose fields are known, with its path; [] are the elements of a list."""
+    schema = resolved(schema)
     if "properties" in schema:
         yield path, schema
         for name, field in schema["properties"].items():
             yield from objects(field, f"{path}.{name}")
+    if schema.get("type") == "array":
+        yield from objects(schema["items"], f"{path}[]")
 
 
 def test_the_schema_is_a_schema_that_describes_every_field_and_admits_no_other() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert [path for path, _ in objects(SCHEMA)] == ["hit", "hit.passage", "hit.article"]
+    assert [path for path, _ in objects(SCHEMA)] == [
+        *["hit", "hit.passage", "hit.evidence"],
+        *["hit.duplicates[]", "hit.duplicates[].passage", "hit.duplicates[].article"],
+        *["hit.explanation", "hit.explanation.words[]", "hit.article"],
+    ]
     for _, schema in objects(SCHEMA):
         assert schema["additionalProperties"] is False
         assert schema["required"] == list(schema["properties"])
         for field in [schema, *schema["properties"].values()]:
+            assert {"type", "const", "$ref"} & field.keys()
             assert re.fullmatch(r"[A-Z].*[^.]", field["title"])
             assert re.fullmatch(r"[A-Z].*\.", field["description"])
 
@@ -223,14 +237,17 @@ def test_the_schema_is_a_schema_that_describes_every_field_and_admits_no_other()
 def test_hits_of_the_real_archive_are_what_the_schema_says(run: Run, corpus_index: Path, corpus: Path) -> None:
     texts = {article.id: article.text for article in semsearch.read_articles(corpus)}
     for question in ("legal basis for deployment", "Wie viele Soldaten schickt Armenien?", "1897"):
-        hits = run("query", question, "-k", 50, "--index", corpus_index).lines()
+        hits = run("query", question, "-k", 50, "--explain", "--index", corpus_index).lines()
         assert [hit["rank"] for hit in hits] == list(range(1, 51))
         assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
         for hit in hits:
             validate(hit)
-            assert (hit["type"], hit["version"], hit["query"]) == ("hit", 1, question)
-            passage = hit["passage"]
-            assert texts[hit["article"]["id"]][passage["start"] : passage["end"]] == passage["text"]
+            assert (hit["type"], hit["version"], hit["query"]) == ("hit", 2, question)
+            for part in (hit["passage"], hit["evidence"]):
+                assert texts[hit["article"]["id"]][part["start"] : part["end"]] == part["text"]
+            assert hit["evidence"]["text"] in hit["passage"]["text"]
+            assert sum(hit["explanation"]["parts"].values()) == pytest.approx(hit["score"], abs=1e-5)
+            assert sum(word["weight"] for word in hit["explanation"]["words"]) < 1 + 1e-5
 
 
 @pytest.mark.parametrize(
@@ -282,11 +299,68 @@ def test_text_outside_ascii_is_printed_as_it_is(run: Run, tiny_model: Path, tmp_
     assert ran.only()["passage"]["text"] == text
 
 
+@pytest.fixture(scope="module")
+def copies_index(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of an article, a copy of it, and another one."""
+    folder = tmp_path_factory.mktemp("copies")
+    corpus = write_jsonl(folder / "copies.jsonl", LONG, {**LONG, "_id": "wire/8", "source": "Meridian Dispatch"}, BARE)
+    semsearch.build_index(corpus, folder / "index", embedder=tiny_model)
+    return folder / "index"
+
+
+@pytest.fixture
+def full_hit(run: Run, copies_index: Path) -> dict[str, Any]:
+    """A hit that has everything."""
+    hit = run("query", "council president", "-k", 1, "--explain", "--index", copies_index, "--article", "wire/7",
+              "--article", "wire/8").only()  # fmt: skip
+    validate(hit)
+    return hit
+
+
+def test_a_hit_has_its_duplicates_and_its_explanation(full_hit: dict[str, Any]) -> None:
+    assert full_hit["article"]["id"] == "wire/7"
+    (duplicate,) = full_hit["duplicates"]
+    assert duplicate["article"] == {**full_hit["article"], "id": "wire/8", "source": "Meridian Dispatch"}
+    assert duplicate["passage"] == full_hit["passage"]
+    assert 0 < duplicate["score"] <= full_hit["score"]
+    assert [word["word"] for word in full_hit["explanation"]["words"]] == ["council", "president"]
+
+
+def test_what_was_not_asked_for_is_null_and_what_there_is_none_of_is_empty(run: Run, two_hits: Path) -> None:
+    hit = run("query", "anything", "-k", 1, "--mode", "dense", "--index", two_hits).only()
+    validate(hit)
+    assert (hit["evidence"], hit["duplicates"], hit["explanation"]) == (None, [], None)  # no word of it is there
+
+
+def test_what_is_similar_is_what_the_schema_says_without_a_query(run: Run, copies_index: Path) -> None:
+    hits = run("similar", "wire/7", "--explain", "--index", copies_index).lines()
+    for hit in hits:
+        validate(hit)
+        assert hit["query"] is None
+        assert hit["evidence"] is None
+        assert list(hit["explanation"]) == ["parts", "words"]
+        assert hit["explanation"]["parts"] == {"dense": hit["score"]}
+        assert hit["explanation"]["words"] == []
+    assert [hit["article"]["id"] for hit in hits] == ["wire/8", "notes/bare.txt"]
+
+
+def test_article_hits_hold_hits_as_the_schema_says(run: Run, copies_index: Path) -> None:
+    question = "council president"
+    lines = run("query", question, "--by-article", "--explain", "--no-fold", "--index", copies_index).lines()
+    assert [line["rank"] for line in lines] == [1, 2, 3]
+    for line in lines:
+        assert list(line) == ["type", "version", "query", "rank", "score", "article", "hits"]
+        assert (line["type"], line["version"], line["query"]) == ("article_hit", 2, question)
+        assert line["score"] == line["hits"][0]["score"]
+        for rank, hit in enumerate(line["hits"], start=1):
+            validate({"type": "hit", "version": 2, "query": question, "rank": rank, **hit, "article": line["article"]})
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         (["type"], "build"),
-        (["version"], 2),
+        (["version"], 1),
         (["rank"], 0),
         (["rank"], 1.5),
         (["score"], "0.5"),
@@ -294,6 +368,20 @@ def test_text_outside_ascii_is_printed_as_it_is(run: Run, tiny_model: Path, tmp_
         (["passage", "start"], -1),
         (["passage", "paragraph"], 0),
         (["passage", "row"], 3),
+        (["evidence"], LONG["text"]),
+        (["evidence", "start"], -1),
+        (["evidence", "score"], 0.5),
+        (["duplicates"], None),
+        (["duplicates", 0, "score"], None),
+        (["duplicates", 0, "rank"], 1),
+        (["duplicates", 0, "passage", "row"], 3),
+        (["duplicates", 0, "article", "id"], " "),
+        (["explanation"], {}),
+        (["explanation", "parts"], {}),
+        (["explanation", "parts", "dense"], "much"),
+        (["explanation", "words", 0, "word"], ""),
+        (["explanation", "words", 0, "weight"], -0.5),
+        (["explanation", "words", 0, "rank"], 1),
         (["article", "id"], ""),
         (["article", "published"], "7 January 2022"),
         (["article", "title"], None),
@@ -301,11 +389,10 @@ def test_text_outside_ascii_is_printed_as_it_is(run: Run, tiny_model: Path, tmp_
         (["extra"], 1),
     ],
 )
-def test_the_schema_refuses_what_is_not_a_hit(run: Run, two_hits: Path, path: list[str], value: object) -> None:
-    hit = copy.deepcopy(run("query", "anything", "-k", 1, "--index", two_hits).only())
-    validate(hit)
+def test_the_schema_refuses_what_is_not_a_hit(full_hit: dict[str, Any], path: list[Any], value: object) -> None:
+    hit = copy.deepcopy(full_hit)
     *parents, name = path
-    inner = hit
+    inner: Any = hit
     for parent in parents:
         inner = inner[parent]
     inner[name] = value

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import textwrap
 from pathlib import Path
 
 import click
 import pytest
 
+from semsearch import filters
 from semsearch.cli import main
 from semsearch.cli._main import _commands
 from tests.conftest import ROOT
@@ -22,6 +24,7 @@ PAGES = sorted(
         ROOT / "index/README.md",
         *ROOT.glob("benchmarks/**/*.md"),
     ]
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)  # environments and caches
 )
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
@@ -45,9 +48,9 @@ def _blocks(language: str) -> list[tuple[str, str]]:
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus: Path) -> Path:
     """A folder as the documentation assumes it: articles in ``corpus`` and ``my-articles``, and nothing else."""
     for name in ("corpus", "my-articles"):
-        (tmp_path / name).mkdir()
+        (tmp_path / name / "peacekeeping").mkdir(parents=True)
         for article in ("csto-kazakhstan-deployment.md", "ecomig-gambia.md"):
-            shutil.copy(corpus / "peacekeeping" / article, tmp_path / name)
+            shutil.copy(corpus / "peacekeeping" / article, tmp_path / name / "peacekeeping")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -96,7 +99,27 @@ def test_every_command_and_option_is_documented() -> None:
         row = next(line for line in page.splitlines() if f"`semsearch {name}" in line)
         for parameter in command.params:
             if isinstance(parameter, click.Option):
-                assert any(option in row for option in parameter.opts), (name, parameter.opts)
+                assert any(names_option(row, option) for option in parameter.opts), (name, parameter.opts)
+                assert all(names_option(row, option) for option in parameter.secondary_opts), parameter.secondary_opts
+
+
+def names_option(text: str, option: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text) is not None
+
+
+def test_every_option_of_a_query_is_explained() -> None:
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    section = page.partition("## Asking\n")[2].partition("\n## ")[0]
+    shared = {"--index", "--model", "--json", "--text", "--help"}  # of other commands too, and said above
+    for parameter in _commands.commands["query"].params:
+        if isinstance(parameter, click.Option) and not shared & {*parameter.opts}:
+            for option in (*parameter.opts, *parameter.secondary_opts):
+                assert f"`{option}" in section, option
+
+
+def test_the_grammar_of_filters_is_that_of_the_module() -> None:
+    grammar = (filters.__doc__ or "").partition("::\n\n")[2].partition("\n\nWhat a comparison means")[0]
+    assert textwrap.dedent(grammar).strip() in [code.strip() for _, code in _blocks("")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -225,21 +225,23 @@ def test_no_passages_have_no_tokens(tiny_model: Path) -> None:
 
 
 def test_the_tokens_of_a_query_are_grouped_by_word_and_those_of_its_prompt_are_no_words(tiny_model: Path) -> None:
-    embeddings, words, texts = token_embedder(tiny_model).embed_query_tokens("Abc, d")
+    embedder = token_embedder(tiny_model)
+    embedding, embeddings, words, texts = embedder.embed_query_with_tokens("Abc, d")
     prompt = [None] * len("ask:")
     assert words == [None, *prompt, 0, 0, 0, 1, 2, None]  # [CLS] a ##s ##k : a ##b ##c , d [SEP]
     assert texts == ["Abc", ",", "d"]
     assert_same(embeddings, tokens_by_hand(tiny_model, "ask: Abc, d"))
+    assert_same(embedding[None], embedder.embed_queries(["Abc, d"]))
 
 
 def test_the_tokens_of_a_query_without_a_prompt_begin_with_its_first_word(model: Path) -> None:
     change_json(model / "config_sentence_transformers.json", prompts={})
-    assert token_embedder(model).embed_query_tokens("abc d")[1:] == ([None, 0, 0, 0, 1, None], ["abc", "d"])
+    assert token_embedder(model).embed_query_with_tokens("abc d")[2:] == ([None, 0, 0, 0, 1, None], ["abc", "d"])
 
 
 def test_tokens_beyond_the_limit_are_left_out(tiny_model: Path) -> None:
     embedder = token_embedder(tiny_model)
-    found: QueryTokens = embedder.embed_query_tokens(letters(1000, last="x"))
+    found: QueryTokens = embedder.embed_query_with_tokens(letters(1000, last="x"))
     assert found.embeddings.shape == (200, 32)
     read = 200 - 2 - len("ask:")
     assert found.words == [None] * 5 + list(range(read)) + [None]
@@ -247,6 +249,17 @@ def test_tokens_beyond_the_limit_are_left_out(tiny_model: Path) -> None:
     _, (passage,) = embedder.embed_passages_with_tokens([letters(1000, last="x")])
     assert passage.shape == (200, 32)
     assert_same(passage, tokens_by_hand(tiny_model, f"tell me: {letters(1000, last='x')}"))
+
+
+def test_every_token_of_a_passage_has_its_place_in_the_text(tiny_model: Path) -> None:
+    embedder = token_embedder(tiny_model)
+    texts = ["Abc, d", letters(1000, last="x")]
+    _, tokens = embedder.embed_passages_with_tokens(texts)
+    spans = embedder.token_spans(texts)
+    assert [len(own) for own in spans] == [len(own) for own in tokens]
+    outside = [(0, 0)] * (1 + len("tellme:"))  # [CLS] and the prompt's
+    assert spans[0] == [*outside, (0, 1), (1, 2), (2, 3), (3, 4), (5, 6), (0, 0)]
+    assert embedder.token_spans([]) == []
 
 
 # --- fingerprints of models in several folders ----------------------------------------------------------------------

@@ -84,6 +84,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
         ("", "empty run"),
         ("q1 Q0 a 1\n", ":1: is not a line"),
         ("q1 Q0 a 1 high tag\n", ":1: is not a line"),
+        ("q1 Q0 a 1 nan tag\n", ":1: the score 'nan' is not a number"),
         ("q1 Q0 a 1 0.5 tag\nq1 Q0 a 2 0.4 tag\n", ":2: has 'a' again"),
     ],
 )
@@ -92,6 +93,19 @@ def test_a_broken_run_is_named_with_its_line(tmp_path: Path, content: str, messa
     path.write_text(content, encoding="utf-8")
     with pytest.raises(CorpusError, match=message):
         read_run(path)
+
+
+def test_a_run_that_is_not_utf8_or_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").write_bytes(b"q1 Q0 caf\xe9 1 0.5 tag\n")
+    with pytest.raises(CorpusError, match=r"run: is not valid UTF-8 \(byte 9\)"):
+        read_run(tmp_path / "run")
+    with pytest.raises(CorpusError, match="gone: no such file"):
+        read_run(tmp_path / "gone")
+
+
+def test_an_empty_run_is_worth_nothing() -> None:
+    assert measure({}, {"q1": {"a": 1}}) == {name: {"q1": 0.0} for name in MEASURES}
+    assert measure({"q1": []}, {"q1": {"a": 1}}) == {name: {"q1": 0.0} for name in MEASURES}
 
 
 def test_beir_datasets_are_read_and_queries_without_a_relevant_article_left_out(tmp_path: Path) -> None:
@@ -111,6 +125,7 @@ def test_beir_datasets_are_read_and_queries_without_a_relevant_article_left_out(
         ("q1\ta\n", "test.tsv:2: is not a judgement"),
         ("q1\ta\t1\nq1\ta\t1\n", "test.tsv:3: has the id 'a' again"),
         ("q1\ta\t0\n", "no query has a relevant article"),
+        ("", "no query has a relevant article"),
     ],
 )
 def test_broken_judgements_are_named_with_their_line(tmp_path: Path, qrels: str, message: str) -> None:
@@ -121,6 +136,22 @@ def test_broken_judgements_are_named_with_their_line(tmp_path: Path, qrels: str,
 def test_a_broken_query_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"queries\.jsonl:2: is not a JSON object"):
         load_dataset(_beir(tmp_path / "news", "q1\ta\t1\n", queries='{"_id": "q1", "text": "one"}\n{broken\n'))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"_id": "q1", "text": "again"}', r"queries\.jsonl:2: has the id 'q1' again"),
+        ('{"_id": "q2", "text": " "}', r"queries\.jsonl:2: is not a query"),
+        ('{"text": "two"}', r"queries\.jsonl:2: is not a query"),
+        ('{"_id": "q2", "text": "\\ud800"}', r"queries\.jsonl:2: has half of a surrogate pair"),
+        ('["q2", "two"]', r"queries\.jsonl:2: is JSON, but not an object"),
+    ],
+)
+def test_a_query_that_could_not_be_asked_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    queries = f'{{"_id": "q1", "text": "one"}}\n{line}\n'
+    with pytest.raises(CorpusError, match=message):
+        load_dataset(_beir(tmp_path / "news", "q1\ta\t1\n", queries=queries))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +169,70 @@ def test_trec_topics_and_judgements_are_read(tmp_path: Path, name: str, topics: 
     assert dataset.qrels == {"q1": {"FT-1": 2, "FT-2": 0}}
 
 
+OLD_TOPICS = """\
+<top>
+
+<num> Number: 301
+<title> International Organized Crime
+
+<desc> Description:
+Identify organizations that participate in international
+criminal activity.
+
+<narr> Narrative:
+A relevant document must name one.
+
+</top>
+
+<TOP>
+<num> Number:  302
+<title> Topic:  Poliomyelitis
+ and Post-Polio
+</TOP>
+<top>
+<num>303</num>
+<title>Hubble telescope: "first light"</title>
+</top>
+"""
+
+
+def test_trec_topics_without_closing_tags_are_read(tmp_path: Path) -> None:
+    (tmp_path / "topics.301-303").write_text(OLD_TOPICS, encoding="utf-8")
+    (tmp_path / "qrels").write_text("301 0 FBIS-1 1\n302 0 FBIS-2 1\n303 0 FT-1 1\n303 0 FT-2 0\n", encoding="utf-8")
+    dataset = load_dataset(tmp_path / "topics.301-303", qrels=tmp_path / "qrels")
+    assert dataset.queries == {
+        "301": "International Organized Crime",
+        "302": "Poliomyelitis and Post-Polio",
+        "303": 'Hubble telescope: "first light"',
+    }
+    assert dataset.qrels["303"] == {"FT-1": 1, "FT-2": 0}
+    assert dataset.unjudged == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "topics", "message"),
+    [
+        ("topics.txt", "<top>\n<num> Number: 301\n<desc> of crime\n</top>\n", "topic 1 has no <num> or no <title>"),
+        ("topics.txt", "<top>\n<title> crime\n</top>\n", "topic 1 has no <num> or no <title>"),
+        ("topics.txt", "<top>\n<num> 1\n<title> a\n<top>\n<num> 1\n<title> b\n", "has the id '1' again"),
+        (
+            "topics.xml",
+            '<topics><topic number="1"><title> </title></topic></topics>',
+            "topic 1 has no number, or no <ti",
+        ),
+        ("topics.xml", "<topics><topic><title>crime</title></topic></topics>", "topic 1 has no number, or no <title>"),
+        ("topics.xml", "<topics>\n<topic>\n</topics>", r"topics\.xml:3: is not XML"),
+        ("topics.tsv", "1\tcrime\n1\tpolio\n", r"topics\.tsv:2: has the id '1' again"),
+        ("topics.tsv", "crime\n", r"topics\.tsv:1: is not a topic: a number, a tab"),
+    ],
+)
+def test_a_topic_that_could_not_be_asked_is_named(tmp_path: Path, name: str, topics: str, message: str) -> None:
+    (tmp_path / name).write_text(topics, encoding="utf-8")
+    (tmp_path / "qrels").write_text("1 0 a 1\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=message):
+        load_dataset(tmp_path / name, qrels=tmp_path / "qrels")
+
+
 def test_ones_own_queries_name_articles_or_beginnings_of_passages(tmp_path: Path) -> None:
     own = tmp_path / "own.jsonl"
     own.write_text(json.dumps({"query": "who pays", "article": ["a.md", "b.md"]}) + "\n", encoding="utf-8")
@@ -148,10 +243,37 @@ def test_ones_own_queries_name_articles_or_beginnings_of_passages(tmp_path: Path
     assert (dataset.unit, dataset.qrels) == ("passage", {"1": {"We": 2, "They": 1}})
 
 
+def test_a_better_passage_counts_twice_only_beside_others(tmp_path: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text(json.dumps({"query": "who pays", "best": ["We", "They", "You"]}) + "\n", encoding="utf-8")
+    assert load_dataset(own).qrels == {"1": {"We": 1, "They": 1, "You": 1}}
+
+
+def test_queries_that_nothing_answers_are_kept_apart(tmp_path: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    lines = [
+        {"query": "sourdough", "answer": False},
+        {"query": "who pays", "article": "a.md", "answer": True},
+        {"_id": "x", "query": "rye bread", "answer": False, "article": None},
+    ]
+    own.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    dataset = load_dataset(own)
+    assert (dataset.queries, dataset.qrels, dataset.unjudged) == ({"1": "who pays"}, {"1": {"a.md": 1}}, ())
+    assert dataset.unanswerable == {"unanswerable 1": "sourdough", "x": "rye bread"}
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         ([{"article": "a"}], ":1: has no 'query'"),
+        ([{"query": "who", "answer": False}], "no query has a relevant article"),
+        ([{"query": "who", "answer": False, "article": "a"}], ":1: says what should come back, and 'answer': false"),
+        ([{"_id": "q", "query": "who", "article": "a"}, {"_id": "q", "query": "x", "answer": False}], ":2: has the id"),
+        ([{"_id": "q", "query": "x", "answer": False}, {"_id": "q", "query": "who", "article": "a"}], ":2: has the id"),
+        ([{"query": "who", "passage": ""}], ":1: names '' as 'passage'"),  # which every passage begins with
+        ([{"query": "who", "relevant": ["We", " "]}], ":1: names ' ' as 'relevant'"),
+        ([{"query": "who", "article": {"id": "a"}}], ":1: names {'id': 'a'} as 'article'"),
+        ([{"query": "who", "article": []}], ":1: says neither"),
         ([{"query": "who"}], ":1: says neither"),
         ([{"query": "who", "article": "a"}, {"query": "what", "passage": "We"}], "articles in some lines"),
     ],

@@ -30,6 +30,7 @@ MANIFEST = Manifest(
         revision="0" * 40,
     ),
     target_tokens=120,
+    token_vectors=True,
     dense_spec="SQfp16",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
     files={"articles.sqlite": FileRecord(bytes=8192, sha256="a" * 64), "dense.faiss": FileRecord(100, "b" * 64)},
@@ -51,6 +52,7 @@ MANIFESTS = st.builds(
         revision=st.none() | st.text(),
     ),
     target_tokens=COUNTS,
+    token_vectors=st.booleans(),
     dense_spec=st.text(),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(

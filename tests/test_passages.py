@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from semsearch import Article, Passage, read_articles
-from semsearch.passages import find_paragraphs, split_article, title_context
+from semsearch.passages import article_context, find_paragraphs, find_sentences, readable, split_article, unreadable_offset
 from tests.embedder import WordEmbedder
 
 count_words = WordEmbedder().count_tokens
@@ -270,4 +270,33 @@ def test_every_part_of_a_long_paragraph_has_its_number() -> None:
     ],
 )
 def test_the_context_is_as_much_of_the_title_as_there_is_room_for(title: str, limit: int, context: str) -> None:
-    assert title_context(title, count_words, limit=limit) == context
+    assert article_context(Article("a", "The text.", title=title), count_words, limit=4 * limit) == context
+
+
+def test_an_article_that_is_only_a_title_has_no_context() -> None:
+    assert article_context(Article("a", "Arrival\n", title="Arrival"), count_words, limit=400) == ""
+
+
+# --- sentences, and words parted for the model
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two?  Three", ["One.", "Two?", "Three"]),
+        (" Mr. Smith paid 3.5 dollars.\nHe left. ", ["Mr. Smith paid 3.5 dollars.", "He left."]),
+        ("no end", ["no end"]),
+        ("", []),
+        (" \n", []),
+    ],
+)
+def test_sentences_are_spans_of_the_text(text: str, sentences: list[str]) -> None:
+    assert [text[start:end] for start, end in find_sentences(text)] == sentences
+
+
+@pytest.mark.parametrize("text", ["a short text", "x" * 350 + " and " + "y" * 250, "z" * 100, "z" * 101])
+def test_an_offset_in_readable_text_leads_back_to_the_text(text: str) -> None:
+    parted = readable(text)
+    for offset, character in enumerate(parted):
+        if not character.isspace():
+            assert text[unreadable_offset(text, offset)] == character

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import semsearch
 from semsearch import Article, Passage
-from semsearch.passages import CountTokens, find_paragraphs, split_article, split_text, title_context
+from semsearch.passages import CountTokens, article_context, find_paragraphs, split_article, split_text
 from tests.embedder import WordEmbedder
 
 PIECES = [
@@ -175,7 +175,7 @@ def test_paragraphs_cover_the_text_in_order(text: str) -> None:
 def test_a_context_is_the_beginning_of_the_title_within_the_limit(
     text: str, count: CountTokens, limit: int, target: int
 ) -> None:
-    context = title_context(text, count, limit=limit)
+    context = article_context(Article("a", "body", title=text), count, limit=4 * limit)
 
     assert context == "" or (context[-1] == "\n" and count([context])[0] <= limit)
     assert " ".join(text.split()).startswith(context[:-1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from semsearch.ranking import Signals, hybrid_scores, token_weights
+from semsearch.ranking import Signals, hybrid_parts, late_interaction, token_weights
 
 
 def rarity(frequency: int, passages: int) -> float:
@@ -61,15 +61,15 @@ def signals(
     late: list[list[float]] | None = None,
     weights: list[float] | None = None,
 ) -> Signals:
-    return Signals(
-        np.array(articles),
-        np.array(dense),
-        vectors,
-        np.array(article_dense),
-        np.array(lexical),
-        None if late is None else np.array(late),
-        None if weights is None else np.array(weights),
-    )
+    known = Signals(np.array(articles), np.array(dense), vectors, np.array(article_dense), np.array(lexical))
+    if late is None or weights is None:
+        return known
+    members, count = np.array(articles), len(vectors)
+    return known.with_late_interaction(*late_interaction(np.array(late), np.array(weights), members, count))
+
+
+def hybrid_scores(signals: Signals) -> NDArray[np.float64]:
+    return np.asarray(np.sum(list(hybrid_parts(signals).values()), axis=0))
 
 
 APART = np.eye(4, dtype=np.float32)  # articles that have nothing in common: neighbours give nothing

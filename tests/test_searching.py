@@ -15,6 +15,7 @@ import pytest
 
 from semsearch import (
     Article,
+    Evidence,
     EmbedderMismatchError,
     Hit,
     ModelNotFoundError,
@@ -104,7 +105,8 @@ def test_every_passage_of_every_article_is_found_and_cites_its_article(archive: 
 
 def test_a_hit_has_all_of_its_passage_and_article(searcher: Searcher) -> None:
     hit, *_ = searcher.search("Peacekeepers arrive. They guard the power station of the city", mode="dense")
-    assert hit == Hit(1, hit.score, Passage("They guard the power station of the city.", 2, 58, 99), FORCE)
+    sentence = "They guard the power station of the city."
+    assert hit == Hit(1, hit.score, Passage(sentence, 2, 58, 99), FORCE, Evidence(sentence, 58, 99))
     assert hit.score == pytest.approx(1, abs=1e-3)  # all the words that were embedded, and no others
     assert hit.article.metadata == FORCE.metadata
 
@@ -121,7 +123,8 @@ def test_equal_passages_come_in_the_order_of_the_corpus_whatever_k_is(tmp_path: 
     build_index([*copies, FORCE], tmp_path / "index", embedder=words)
     with open_index(tmp_path / "index", embedder=words) as searcher:
         for query in ("soldiers at the airport", "attack on a member of the treaty"):
-            found = [[hit.article.id for hit in searcher.search(query, k)] for k in range(1, 9)]
+            asked = [searcher.search(query, k, fold_duplicates=False) for k in range(1, 9)]
+            found = [[hit.article.id for hit in hits] for hits in asked]
             assert found == [found[-1][:k] for k in range(1, 9)]
             assert [number for number in found[-1] if number != "force"] == list("012345")
 

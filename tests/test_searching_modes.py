@@ -101,7 +101,8 @@ def test_equal_passages_come_in_the_order_of_the_corpus(tmp_path: Path, mode: st
     build_index([*(Article(f"{number}", TREATY.text) for number in range(6)), FORCE], tmp_path, embedder=embedder)
     with open_index(tmp_path, embedder=embedder) as searcher:
         for k in range(1, 7):
-            assert ids(searcher.search("attack on a member", k, mode=mode)) == list("012345")[:k]
+            hits = searcher.search("attack on a member", k, mode=mode, fold_duplicates=False)
+            assert ids(hits) == list("012345")[:k]
 
 
 def test_hybrid_ranks_by_the_vectors_of_tokens_if_there_are_any(tmp_path: Path) -> None:
@@ -120,7 +121,9 @@ def test_hybrid_ranks_by_the_vectors_of_tokens_if_there_are_any(tmp_path: Path) 
 @pytest.mark.parametrize("embedder", [WordEmbedder(), TokenWordEmbedder()], ids=["words", "tokens"])
 def test_k_beyond_the_candidates_finds_as_many_as_it_asks_for(tmp_path: Path, embedder: WordEmbedder) -> None:
     articles = [
-        Article(f"{number}", f"Report {number} on the harbour of the old town.\n\nOf all else there is nothing to say.")
+        Article(
+            f"{number}", f"Report {number} on the harbour of the old town.\n\nOf {number} there is nothing else to say."
+        )
         for number in range(150)
     ]
     build_index(articles, tmp_path, embedder=embedder)
@@ -131,8 +134,8 @@ def test_k_beyond_the_candidates_finds_as_many_as_it_asks_for(tmp_path: Path, em
         for k in (1, 10, 100, 101, 250, 300):
             assert len(searcher.search("harbour report", k)) == k
             assert len(searcher.search("harbour report", k, mode="dense")) == k
-        # Up to the candidates a smaller k finds the first of the same hits.
-        assert searcher.search("harbour report", 5) == searcher.search("harbour report", 100)[:5]
+        # As long as the candidates are the same a smaller k finds the first of the same hits.
+        assert searcher.search("harbour report", 5) == searcher.search("harbour report", 30)[:5]
         assert len(searcher.search("harbour", k=10**6, mode="lexical")) == 150
 
 

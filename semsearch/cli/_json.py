@@ -15,36 +15,33 @@ from semsearch.cli._terminal import escape_controls
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
-    from semsearch.evaluation import Evaluation
-    from semsearch.records import Hit
+    from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.records import Article, ArticleHit, Hit
     from semsearch.storage import FileCheck, Manifest
 
 __all__ = ["SCHEMA_VERSION", "JsonOutput"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class JsonOutput:
     """Prints one JSON object a line. Satisfies :class:`~semsearch.cli._output.Output`."""
 
-    def hits(self, query: str, hits: Sequence[Hit]) -> None:
+    def hits(self, query: str | None, hits: Sequence[Hit]) -> None:
         """Print a ``hit`` a line, best first."""
         for hit in hits:
-            article = hit.article
+            _print("hit", query=query, rank=hit.rank, **_hit(hit), article=_article(hit.article))
+
+    def article_hits(self, query: str, hits: Sequence[ArticleHit]) -> None:
+        """Print an ``article_hit`` a line, best first."""
+        for hit in hits:
             _print(
-                "hit",
+                "article_hit",
                 query=query,
                 rank=hit.rank,
                 score=round(hit.score, 6),
-                passage=asdict(hit.passage),
-                article={
-                    "id": article.id,
-                    "title": article.title,
-                    "published": None if article.published is None else article.published.isoformat(),
-                    "source": article.source,
-                    "url": article.url,
-                    "metadata": dict(article.metadata),
-                },
+                article=_article(hit.article),
+                hits=[_hit(own) for own in hit.hits],
             )
 
     def built(self, report: BuildReport) -> None:
@@ -70,13 +67,52 @@ class JsonOutput:
             mode=evaluation.mode,
             queries=len(evaluation.dataset.queries),
             unjudged=len(evaluation.dataset.unjudged),
+            unknown=list(evaluation.unknown),
             measures=measures,
         )
+
+    def threshold(self, threshold: Threshold) -> None:
+        """Print one ``threshold``."""
+        _print("threshold", **asdict(threshold))
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print a ``check`` a line."""
         for check in checks:
             _print("check", path=str(check.path), bytes=check.bytes, problem=check.problem)
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    duplicates = [
+        {"score": round(copy.score, 6), "passage": asdict(copy.passage), "article": _article(copy.article)}
+        for copy in hit.duplicates
+    ]
+    explanation = None
+    if hit.explanation is not None:
+        explanation = {
+            "parts": {name: round(part, 6) for name, part in hit.explanation.parts.items()},
+            "words": [
+                {**asdict(word), "similarity": round(word.similarity, 6), "weight": round(word.weight, 6)}
+                for word in hit.explanation.words
+            ],
+        }
+    return {
+        "score": round(hit.score, 6),
+        "passage": asdict(hit.passage),
+        "evidence": None if hit.evidence is None else asdict(hit.evidence),
+        "duplicates": duplicates,
+        "explanation": explanation,
+    }
+
+
+def _article(article: Article) -> dict[str, Any]:
+    return {
+        "id": article.id,
+        "title": article.title,
+        "published": None if article.published is None else article.published.isoformat(),
+        "source": article.source,
+        "url": article.url,
+        "metadata": dict(article.metadata),
+    }
 
 
 def _print(kind: str, **fields: Any) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from semsearch._version import __version__
+from semsearch.cli._options import index_option, mode_option, model_option, output_options, search_options
 from semsearch.cli._progress import show_progress
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError
@@ -17,10 +19,9 @@ from semsearch.records import Progress, is_unicode
 
 if TYPE_CHECKING:
     from semsearch.cli._output import Output
+    from semsearch.searching import Searcher, SearchOptions
 
 __all__ = ["main"]
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _EPILOG = """\b
 Exit codes:
@@ -55,85 +56,143 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _index_option(command: _Command) -> _Command:
-    return click.option(
-        "--index",
-        "-i",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("index"),
-        show_default=True,
-        envvar="SEMSEARCH_INDEX",
-        help="The index's folder.",
-    )(command)
-
-
-def _output_options(command: _Command) -> _Command:
-    """Add --text and --json; without them it is text on a terminal and JSON lines anywhere else."""
-    text = click.option("--text", "form", flag_value="text", help="Print for people: the default on a terminal.")
-    json = click.option("--json", "form", flag_value="json", help="Print JSON lines: the default in a pipe.")
-    return text(json(command))
-
-
-def _mode_option(command: _Command) -> _Command:
-    return click.option(
-        "--mode",
-        type=click.Choice(["hybrid", "dense", "lexical"]),
-        default="hybrid",
-        show_default=True,
-        help="Rank by everything, by vectors alone, or by words alone.",
-    )(command)
-
-
-def _model_option(what: str) -> Callable[[_Command], _Command]:
-    return click.option("--model", "-m", metavar="NAME", help=what)
-
-
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def _commands() -> None:
     """Search an archive of articles by meaning: ranked passages that can be cited.
 
     \b
-    semsearch rebuild-index my-articles      index a folder of articles into ./index
+    semsearch rebuild-index my-articles    index a folder of articles into ./index
     semsearch query "legal basis for deployment"
     """  # noqa: D301 - \b is click's mark for lines that it must not fold
 
 
-@_commands.command()
+_FILTER_HELP = """\b
+A FILTER compares fields: published (or date), source, id, title, url, and
+whatever the archive has besides.
+  --where 'source = Reuters and date >= 2024-05'
+  --where 'section in (politics, world) and not author = "A. Smith"'
+"""
+
+
+@_commands.command(epilog=_FILTER_HELP)
 @click.argument("text", nargs=-1, required=True)
 @click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many passages.")
-@_index_option
-@_mode_option
-@_model_option("The model's folder, if it is not where it was when the index was built.")
-@_output_options
-def query(text: tuple[str, ...], k: int, index: Path, mode: str, model: str | None, form: str | None) -> int:
-    """Print the passages of the index that answer TEXT best."""
+@click.option("--by-article", is_flag=True, help="Print k articles, each with its best passages (3).")
+@index_option
+@mode_option
+@search_options
+@model_option("The model's folder, if it is not where it was when the index was built.")
+@click.option(
+    "--reranker", metavar="NAME", help="A cross-encoder that has the last word: a folder, or a hub model's name."
+)
+@output_options
+def query(
+    text: tuple[str, ...],
+    k: int,
+    by_article: bool,  # noqa: FBT001
+    index: Path,
+    mode: str,
+    options: SearchOptions,
+    model: str | None,
+    reranker: str | None,
+    form: str | None,
+) -> int:
+    """Print the passages of the index that answer TEXT best.
+
+    What stands between quotation marks in TEXT must be found as it stands:
+
+    \b
+    semsearch query '"collective defence" pact'
+    """  # noqa: D301 - as above
     question = " ".join(text)
     if not question.strip():
         raise click.BadParameter("the query is blank", param_hint="TEXT")
     if not is_unicode(question):
         raise click.BadParameter("the query is not Unicode: is the locale right?", param_hint="TEXT")
     out = _output(form)
+    options["mode"] = mode
+    with _open(index, model, reranker) as searcher:
+        if by_article:
+            passages = options.pop("max_per_article", None) or 3
+            with _usage_errors():
+                articles = searcher.search_articles(question, k, passages=passages, **options)
+            out.article_hits(question, articles)
+        else:
+            with _usage_errors():
+                hits = searcher.search(question, k, **options)
+            out.hits(question, hits)
+    return 0
+
+
+@_commands.command(epilog=_FILTER_HELP)
+@click.argument("article_id", metavar="ID")
+@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many passages.")
+@click.option("--paragraph", type=click.IntRange(min=1), metavar="N", help="Like the article's paragraph N alone.")
+@index_option
+@search_options
+@model_option("The model's folder, if it is not where it was when the index was built.")
+@output_options
+def similar(
+    article_id: str,
+    k: int,
+    paragraph: int | None,
+    index: Path,
+    options: SearchOptions,
+    model: str | None,
+    form: str | None,
+) -> int:
+    """Print the passages of other articles that are most like the article ID.
+
+    One of each article, unless --max-per-article allows more.
+    """
+    if not is_unicode(article_id):
+        raise click.BadParameter("the id is not Unicode: is the locale right?", param_hint="ID")
+    out = _output(form)
+    with _open(index, model) as searcher, _usage_errors():
+        hits = searcher.similar(article_id, k, paragraph=paragraph, **options)
+    out.hits(None, hits)
+    return 0
+
+
+def _open(index: Path, model: str | None, reranker: str | None = None) -> Searcher:
     with show_progress() as report:
         report(Progress("loading the model"))
         from semsearch.searching import open_index
 
-        searcher = open_index(index, embedder=model)
-    with searcher:
-        hits = searcher.search(question, k, mode=mode)
-    out.hits(question, hits)
-    return 0
+        return open_index(index, embedder=model, reranker=reranker)
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Show what a search refuses as the wrong usage that it is."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @_commands.command("rebuild-index")
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
-@_index_option
-@_model_option(
+@index_option
+@model_option(
     "A sentence-transformers model: a folder, or the name of one on this machine.  [default: the model of the index "
     "that is there, or all-MiniLM-L6-v2]"
 )
-@_output_options
-def rebuild_index(corpus: tuple[str, ...], index: Path, model: str | None, form: str | None) -> int:
+@click.option(
+    "--token-vectors/--no-token-vectors",
+    default=None,
+    help="Keep the vectors of tokens, which are most of the index, or embed candidates when a question is asked, which "
+    "takes longer.  [default: as in the index that is there, or keep them]",
+)
+@output_options
+def rebuild_index(
+    corpus: tuple[str, ...],
+    index: Path,
+    model: str | None,
+    token_vectors: bool | None,  # noqa: FBT001
+    form: str | None,
+) -> int:
     """Index the articles in CORPUS: folders, files, globs, or - for standard input.
 
     Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md) and JSON
@@ -146,15 +205,19 @@ def rebuild_index(corpus: tuple[str, ...], index: Path, model: str | None, form:
         from semsearch.building import build_index
 
         built = build_index(
-            corpus[0] if len(corpus) == 1 else corpus or "corpus", index, embedder=model, progress=report
+            corpus[0] if len(corpus) == 1 else corpus or "corpus",
+            index,
+            embedder=model,
+            token_vectors=token_vectors,
+            progress=report,
         )
     out.built(built)
     return 1 if built.problems else 0
 
 
 @_commands.command()
-@_index_option
-@_output_options
+@index_option
+@output_options
 def status(index: Path, form: str | None) -> int:
     """Say what is in the index: articles, passages, model, size."""
     from semsearch.storage import read_manifest
@@ -165,8 +228,8 @@ def status(index: Path, form: str | None) -> int:
 
 
 @_commands.command()
-@_index_option
-@_output_options
+@index_option
+@output_options
 def verify(index: Path, form: str | None) -> int:
     """Check every byte of the index. Ends with 4 if a file is missing or damaged."""
     from semsearch.errors import IndexCorruptError
@@ -181,11 +244,11 @@ def verify(index: Path, form: str | None) -> int:
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--qrels", type=click.Path(path_type=Path), help="The judgements, if they are not in DATASET.")
 @click.option("--index", "-i", type=click.Path(path_type=Path), help="The index.  [default: one of DATASET's articles]")
-@_mode_option
+@mode_option
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write the run there, in TREC's format.")
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with the run in this file.")
 @click.option("--per-query", type=click.Path(path_type=Path), help="Write every query's values there, as a table.")
-@_output_options
+@output_options
 def evaluate(
     dataset: Path,
     qrels: Path | None,
@@ -213,6 +276,29 @@ def evaluate(
     if per_query is not None:
         write_per_query(evaluation, per_query)
     _output(form).evaluation(evaluation)
+    return 0
+
+
+@_commands.command("suggest-threshold")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements, if they are not in DATASET.")
+@click.option("-k", "k", type=click.IntRange(min=1), default=10, show_default=True, help="How many hits are looked at.")
+@index_option
+@mode_option
+@output_options
+def suggest_threshold(dataset: Path, qrels: Path | None, k: int, index: Path, mode: str, form: str | None) -> int:
+    """Suggest a --min-score for the index from the judged queries of DATASET, which are as for 'evaluate'.
+
+    In a file of your own a line with "answer": false is a query that nothing in the archive answers: with some of them
+    the suggestion is better.
+    """
+    from semsearch.evaluation import load_dataset
+    from semsearch.evaluation import suggest_threshold as suggest
+
+    judged = load_dataset(dataset, qrels=qrels)
+    with _open(index, None) as searcher, show_progress() as report:
+        threshold = suggest(searcher, judged, k, mode=mode, progress=report)
+    _output(form).threshold(threshold)
     return 0
 
 

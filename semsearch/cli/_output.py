@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
-    from semsearch.evaluation import Evaluation
-    from semsearch.records import Hit
+    from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, Manifest
 
 __all__ = ["Output"]
@@ -18,8 +18,11 @@ __all__ = ["Output"]
 class Output(Protocol):
     """Prints on standard output what a command found."""
 
-    def hits(self, query: str, hits: Sequence[Hit]) -> None:
-        """Print the hits of a query."""
+    def hits(self, query: str | None, hits: Sequence[Hit]) -> None:
+        """Print the hits of a query; of None if what was asked for is no text."""
+
+    def article_hits(self, query: str, hits: Sequence[ArticleHit]) -> None:
+        """Print the articles that answer a query."""
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
@@ -29,6 +32,9 @@ class Output(Protocol):
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Print the measures of an evaluation."""
+
+    def threshold(self, threshold: Threshold) -> None:
+        """Print a suggested threshold."""
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file of an index."""

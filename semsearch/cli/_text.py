@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +19,15 @@ from semsearch.cli._terminal import printable
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
-    from semsearch.evaluation import Evaluation
-    from semsearch.records import Hit
+    from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.records import Article, ArticleHit, Explanation, Hit
     from semsearch.storage import FileCheck, Manifest
 
 __all__ = ["TextOutput"]
 
 _WIDTH = 100  # characters; wider lines are hard to read
 _INDENT = 4
+_COPIES = 3  # near duplicates that are listed under a hit
 
 
 class TextOutput:
@@ -37,27 +39,65 @@ class TextOutput:
         console = Console(highlight=False, soft_wrap=False)
         self._console = Console(highlight=False, width=min(console.width, _WIDTH))
 
-    def hits(self, query: str, hits: Sequence[Hit]) -> None:  # noqa: ARG002 - people know what they asked
+    def hits(self, query: str | None, hits: Sequence[Hit]) -> None:  # noqa: ARG002 - people know what they asked
         """Print each hit: rank, title and score, where it is from, and the passage."""
         for hit in hits:
-            article = hit.article
-            head = Table.grid(padding=(0, 1), expand=True)
-            head.add_column(width=_INDENT - 1, justify="right", style="bold cyan")
-            head.add_column(ratio=1, style="bold", overflow="fold")
-            head.add_column(justify="right", style="green")
-            head.add_row(str(hit.rank), Text(printable(article.title or article.id)), f"{hit.score:.3f}")
-            published = None if article.published is None else article.published.isoformat()
-            origin = [
-                article.source,
-                published,
-                f"paragraph {hit.passage.paragraph}",
-                article.url or article.id,
-            ]
-            origin_line = Text(printable(" · ".join(part for part in origin if part)), style="dim")
-            passage = Text(printable(hit.passage.text))
-            self._console.print(head)
-            self._console.print(Padding(origin_line, (0, 0, 0, _INDENT), expand=False))
-            self._console.print(Padding(passage, (0, 0, 1, _INDENT), expand=False))
+            self._head(hit.rank, hit.article, hit.score)
+            self._passage(hit, f"paragraph {hit.passage.paragraph}")
+        if not hits:
+            self._nothing()
+
+    def article_hits(self, query: str, hits: Sequence[ArticleHit]) -> None:  # noqa: ARG002
+        """Print each article: rank, title and score, where it is from, and its best passages."""
+        for hit in hits:
+            self._head(hit.rank, hit.article, hit.score)
+            for own in hit.hits:
+                self._passage(own, f"paragraph {own.passage.paragraph}")
+        if not hits:
+            self._nothing()
+
+    def _nothing(self) -> None:
+        self._console.print("Nothing was found.")
+
+    def _head(self, rank: int, article: Article, score: float) -> None:
+        head = Table.grid(padding=(0, 1), expand=True)
+        head.add_column(width=_INDENT - 1, justify="right", style="bold cyan")
+        head.add_column(ratio=1, style="bold", overflow="fold")
+        head.add_column(justify="right", style="green")
+        head.add_row(str(rank), Text(printable(article.title or article.id)), f"{score:.3f}")
+        self._console.print(head)
+
+    def _passage(self, hit: Hit, place: str) -> None:
+        self._indented(_origin(hit.article, place), style="dim")
+        if hit.explanation is not None:
+            self._explanation(hit.explanation)
+        self._console.print(Padding(self._marked(hit), (0, 0, 0, _INDENT), expand=False))
+        for copy in hit.duplicates[:_COPIES]:
+            self._indented("also: " + _origin(copy.article, f"paragraph {copy.passage.paragraph}"), style="dim")
+        if len(hit.duplicates) > _COPIES:
+            self._indented(f"and {len(hit.duplicates) - _COPIES} more like it", style="dim")
+        self._console.print()
+
+    def _marked(self, hit: Hit) -> Text:
+        """Return the passage with the sentence that answers: bold on a terminal, between asterisks elsewhere."""
+        text, evidence = hit.passage.text, hit.evidence
+        if evidence is None or evidence.text == text:
+            return Text(printable(text))
+        start, end = evidence.start - hit.passage.start, evidence.end - hit.passage.start
+        sentence = Text(printable(text[start:end]), style="bold")
+        if not self._console.is_terminal:
+            sentence = Text(f"**{printable(text[start:end])}**")
+        return Text.assemble(printable(text[:start]), sentence, printable(text[end:]))
+
+    def _explanation(self, explanation: Explanation) -> None:
+        parts = " + ".join(f"{name} {part:.3f}" for name, part in explanation.parts.items())
+        self._indented(parts.replace("+ -", "- "), style="magenta")
+        words = [f"{w.word} ~ {w.found} {w.similarity:.2f}" if w.found else f"{w.word} -" for w in explanation.words]
+        if words:
+            self._indented("; ".join(words), style="magenta")
+
+    def _indented(self, line: str, style: str) -> None:
+        self._console.print(Padding(Text(printable(line), style=style), (0, 0, 0, _INDENT), expand=False))
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did."""
@@ -85,6 +125,7 @@ class TextOutput:
                 ("tokens", f"{counts.tokens:,} indexed, {counts.truncated_tokens:,} truncated"),
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions)"),
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
+                ("of which", _token_store(manifest)),
                 ("generation", generation),
                 (
                     "written",
@@ -109,6 +150,24 @@ class TextOutput:
         self._rows(title, rows)
         if dataset.unjudged:
             self._rows(f"{len(dataset.unjudged):,} queries have no relevant article and were left out", [])
+        if evaluation.unknown:
+            self._rows(
+                f"{len(evaluation.unknown):,} relevant articles are not in the index and count as not found, "
+                f"{evaluation.unknown[0]} first",
+                [],
+            )
+
+    def threshold(self, threshold: Threshold) -> None:
+        """Print a suggested threshold, and what it does."""
+        kept = f"{threshold.recall:.1%} of the queries keep a relevant hit"
+        rows = [
+            ("precision", f"{threshold.precision:.1%} of the hits that are shown were judged relevant"),
+            ("recall", f"{kept}; without the threshold {threshold.recall_without:.1%} have one"),
+        ]
+        if threshold.silenced is not None:
+            rows.append(("silence", f"{threshold.silenced:.1%} of the queries that nothing answers get no hit"))
+        score = math.floor(threshold.score * 1000) / 1000  # rounded up it would leave out the hit that it is from
+        self._rows(f"--min-score {score:.3f} for --mode {threshold.mode}, by {threshold.queries:,} queries", rows)
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file, and what to do if one is damaged."""
@@ -126,6 +185,16 @@ class TextOutput:
         for name, value in rows:
             line = Text.assemble((f"  {name:<12}", "dim"), printable(value))
             self._console.print(line, soft_wrap=True)
+
+
+def _origin(article: Article, place: str) -> str:
+    published = None if article.published is None else article.published.isoformat()
+    return " · ".join(part for part in (article.source, published, place, article.url or article.id) if part)
+
+
+def _token_store(manifest: Manifest) -> str:
+    size = sum(file.bytes for name, file in manifest.files.items() if name.startswith("token"))
+    return f"{size / 1e6:,.1f} MB are vectors of tokens" if size else "nothing is vectors of tokens: there are none"
 
 
 def _size(size: int, passages: int) -> str:

@@ -5,7 +5,16 @@ Importing this package loads neither torch nor sentence-transformers; :func:`loa
 
 from __future__ import annotations
 
-from semsearch.embedders._load import DEFAULT_MODEL, load_embedder
-from semsearch.embedders._protocol import Embedder, EmbedderSpec, QueryTokens, TokenEmbedder
+from semsearch.embedders._load import DEFAULT_MODEL, load_embedder, load_reranker
+from semsearch.embedders._protocol import Embedder, EmbedderSpec, QueryTokens, Reranker, TokenEmbedder
 
-__all__ = ["DEFAULT_MODEL", "Embedder", "EmbedderSpec", "QueryTokens", "TokenEmbedder", "load_embedder"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Embedder",
+    "EmbedderSpec",
+    "QueryTokens",
+    "Reranker",
+    "TokenEmbedder",
+    "load_embedder",
+    "load_reranker",
+]

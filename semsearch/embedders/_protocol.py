@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # so that an index can be described without loading numpy
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "EmbedderSpec", "QueryTokens", "TokenEmbedder"]
+__all__ = ["Embedder", "EmbedderSpec", "QueryTokens", "Reranker", "TokenEmbedder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,12 @@ class Embedder(Protocol):
 
 
 class QueryTokens(NamedTuple):
-    """The tokens of a query: ``embeddings`` is ``(t, dimension)`` float32, unit rows.
+    """A query and its tokens: ``embedding`` is ``(dimension,)``, ``embeddings`` ``(t, dimension)`` float32, unit rows.
 
     ``words[i]`` is the index in ``texts`` of the word that token i is of, None for a special token.
     """
 
+    embedding: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     words: list[int | None]
     texts: list[str]
@@ -75,5 +76,20 @@ class TokenEmbedder(Embedder, Protocol):
     def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """Embed passages as ``embed_passages`` does, and give each one's tokens: ``(t, dimension)`` unit rows."""
 
-    def embed_query_tokens(self, query: str) -> QueryTokens:
-        """Embed the tokens of a query, of as much of it as the model reads at once."""
+    def embed_query_with_tokens(self, query: str) -> QueryTokens:
+        """Embed a query as ``embed_queries`` does, and its tokens: of as much of it as the model reads at once."""
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return where in its passage each token of ``embed_passages_with_tokens`` is, as offsets of characters.
+
+        ``(0, 0)`` for a special token or one of the prompt.
+        """
+
+
+class Reranker(Protocol):
+    """Reads a query and a text together, as cross-encoders do: better than vectors, and far slower."""
+
+    name: str
+
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Say how well each text answers ``query``: ``(len(texts),)`` float64, higher is better."""

@@ -122,8 +122,8 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
         embeddings = np.stack([_numpy(output["sentence_embedding"]) for output in outputs])
         return _unit(embeddings), [_token_vectors(output) for output in outputs]
 
-    def embed_query_tokens(self, query: str) -> QueryTokens:
-        """Embed the tokens of a query, of as much of it as the model reads at once."""
+    def embed_query_with_tokens(self, query: str) -> QueryTokens:
+        """Embed a query and its tokens, of as much of it as the model reads at once."""
         prompt = self._spec.query_prompt
         (output,) = self._run([query], prompt, task="query")
         embeddings = _token_vectors(output)
@@ -143,7 +143,24 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
                 texts.append("")
             texts[ends[word]] += (prompt + query)[start:end]
             words.append(ends[word])
-        return QueryTokens(embeddings, words, texts)
+        (embedding,) = _unit(_numpy(output["sentence_embedding"])[None])
+        return QueryTokens(embedding, embeddings, words, texts)
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return where in its passage each token is: ``(start, end)``, ``(0, 0)`` for special ones and the prompt's."""
+        if not texts:
+            return []
+        prompt = self._spec.passage_prompt
+        limit = self._spec.max_tokens + self.count_tokens([prompt])[0] + self._tokenizer.num_special_tokens_to_add()
+        with self._lock:
+            encoded = self._tokenizer(
+                [prompt + text for text in texts], truncation=True, max_length=limit, return_offsets_mapping=True
+            )
+        shift = len(prompt)
+        return [
+            [(start - shift, end - shift) if end > start >= shift else (0, 0) for start, end in spans]
+            for spans in encoded["offset_mapping"]
+        ]
 
     def _run(self, texts: Sequence[str], prompt: str, *, task: str) -> list[dict[str, Any]]:
         encode = self._model.encode_query if task == "query" else self._model.encode_document

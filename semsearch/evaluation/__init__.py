@@ -9,6 +9,7 @@ from semsearch.evaluation.datasets import Dataset, load_dataset
 from semsearch.evaluation.measures import MEASURES, Comparison, Interval, compare, interval, measure
 from semsearch.evaluation.runs import Run, read_run, write_run
 from semsearch.evaluation.searches import Evaluation, evaluate_index, run_queries, write_per_query
+from semsearch.evaluation.thresholds import Threshold, suggest_threshold
 
 __all__ = [
     "MEASURES",
@@ -17,6 +18,7 @@ __all__ = [
     "Evaluation",
     "Interval",
     "Run",
+    "Threshold",
     "compare",
     "evaluate_index",
     "interval",
@@ -24,6 +26,7 @@ __all__ = [
     "measure",
     "read_run",
     "run_queries",
+    "suggest_threshold",
     "write_per_query",
     "write_run",
 ]

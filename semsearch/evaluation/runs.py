@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from semsearch.errors import CorpusError
+from semsearch.evaluation.datasets import numbered_lines
 
 __all__ = ["Run", "read_run", "write_run"]
 
@@ -24,22 +26,23 @@ def read_run(path: Path) -> Run:
     """Read a run that :func:`write_run` or another system wrote, best score first.
 
     Raises:
-        CorpusError: If a line is not of a run, an id is there twice for a query, or there is none at all.
+        CorpusError: If the file is missing or empty, a line is not of a run, or an id is there twice for a query.
     """
     run: Run = {}
     seen: set[tuple[str, str]] = set()
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            columns = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-            try:
-                query, _, article, _, score, _ = columns
-                entry = (article, float(score))
-            except ValueError:
-                raise CorpusError(f"{path}:{number}", "is not a line of a TREC run (six columns)") from None
-            if (query, article) in seen:
-                raise CorpusError(f"{path}:{number}", f"has {article!r} again for the query {query!r}")
-            seen.add((query, article))
-            run.setdefault(query, []).append(entry)
+    for place, line in numbered_lines(path):
+        columns = line.split("\t") if "\t" in line else line.split()
+        try:
+            query, _, article, _, score, _ = columns
+            entry = (article, float(score))
+        except ValueError:
+            raise CorpusError(place, "is not a line of a TREC run (six columns)") from None
+        if math.isnan(entry[1]):
+            raise CorpusError(place, f"the score {score!r} is not a number")
+        if (query, article) in seen:
+            raise CorpusError(place, f"has {article!r} again for the query {query!r}")
+        seen.add((query, article))
+        run.setdefault(query, []).append(entry)
     if not run:
         raise CorpusError(str(path), "is an empty run")
     return {query: sorted(ranked, key=lambda entry: -entry[1]) for query, ranked in run.items()}

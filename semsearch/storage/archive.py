@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import difflib
 import json
 import sqlite3
 import threading
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from semsearch.errors import IndexCorruptError, SemsearchError
+from semsearch.filters import Filter, field_name
 from semsearch.records import Article, Passage
+from semsearch.storage import _where
 
 __all__ = ["Archive", "ArchiveWriter", "StoredPassage"]
 
@@ -29,9 +32,13 @@ CREATE TABLE passages (
     end INTEGER NOT NULL, key BLOB NOT NULL
 );
 """
+# Everything that filters are for, without the texts between: a filter then reads a twentieth of the file's pages.
+_INDEX = "CREATE INDEX articles_filtered ON articles (published, source, metadata)"
 _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
 _BLOCK = 1000  # rows that are read at a time
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
+_FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
+_SHOWN_NAMES = 20
 
 
 class StoredPassage(NamedTuple):
@@ -69,6 +76,9 @@ class ArchiveWriter:
             metadata.encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
+        if not self._connection.execute("SELECT json_valid(?)", (metadata,)).fetchone()[0]:
+            # SQLite would refuse to look into it, and with it every filter of the archive.
+            raise ValueError(f"the metadata of article {article.id!r} is not JSON (nested too deeply)")
         published = None if article.published is None else article.published.isoformat()
         with self._errors():
             self._connection.execute(
@@ -93,6 +103,7 @@ class ArchiveWriter:
         if not self._closed:
             self._closed = True
             with closing(self._connection), self._errors():
+                self._connection.execute(_INDEX)  # at the end, where it is written in order
                 self._connection.execute("COMMIT")
 
     def discard(self) -> None:
@@ -122,6 +133,9 @@ class Archive:
             )
         except sqlite3.OperationalError as error:
             raise IndexCorruptError(path, f"cannot be opened ({error})") from None
+        _where.add_functions(self._connection)
+        self._known: set[tuple[str, ...]] = set()  # metadata fields that some article has
+        self._names: list[str] | None = None
 
     def close(self) -> None:
         """Close the file. Reading from it then raises :class:`sqlite3.ProgrammingError`."""
@@ -154,6 +168,11 @@ class Archive:
         )
         if stray:
             raise IndexCorruptError(self._path, f"has a passage outside its article (row {stray[0][0]})")
+
+    def article_row(self, article_id: str) -> int | None:
+        """Return the row of the article with this id, or None if there is none."""
+        found = self._fetch("SELECT row FROM articles WHERE id = ?", (article_id,))
+        return int(found[0][0]) if found else None
 
     def passages(self, rows: Iterable[int]) -> dict[int, StoredPassage]:
         """Return the passages of these rows.
@@ -205,13 +224,53 @@ class Archive:
             int(start) for (start,) in self._fetch("SELECT MIN(row) FROM passages GROUP BY article ORDER BY article")
         ]
 
+    def matching_articles(self, filter: Filter) -> list[int]:  # noqa: A002
+        """Return the rows of the articles that the filter is for, ascending.
+
+        Raises:
+            ValueError: If it names a metadata field that no article has; the message names those that there are.
+        """
+        query = _where.matching(filter)
+        for path in query.metadata:
+            if path not in self._known:
+                self._check_known(path)
+                self._known.add(path)
+        # Sorted here: told to do it, SQLite would read the whole table, which is in that order, and not the index.
+        return sorted(int(row) for (row,) in self._fetch(query.sql, [query.constants]))
+
+    def _check_known(self, path: tuple[str, ...]) -> None:
+        query = _where.having(path)
+        if self._fetch(query.sql, [query.constants]):
+            return
+        if self._names is None:
+            self._names = self._field_names()
+        name = field_name(path)
+        folded = {known.casefold(): known for known in self._names}
+        close = difflib.get_close_matches(name.casefold(), folded, n=1)
+        meant = f"; is {folded[close[0]]} meant?" if close else "."
+        more = len(self._names) - _SHOWN_NAMES
+        raise ValueError(
+            f"no article has a field {name}{meant} The fields are {', '.join(self._names[:_SHOWN_NAMES])}"
+            + (f" and {more:,} more" if more > 0 else "")
+        )
+
+    def _field_names(self) -> list[str]:
+        """Return the names of all fields, sorted; this reads the metadata of every article."""
+        paths: set[tuple[str, ...]] = {(name,) for name in _FIELDS}
+        try:
+            for (metadata,) in self._in_blocks("metadata FROM articles"):
+                paths.update(_paths(("metadata",), json.loads(metadata)))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise IndexCorruptError(self._path, f"holds something else than an article ({error})") from None
+        return sorted(map(field_name, paths))
+
     def _select(self, columns_from: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._fetch(
             f"SELECT {columns_from} WHERE row IN ({', '.join('?' * len(rows))})",
             rows,
         )
 
-    def _fetch(self, query: str, parameters: Sequence[int] = ()) -> list[tuple[Any, ...]]:
+    def _fetch(self, query: str, parameters: Sequence[int | str] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(query, parameters).fetchall()
@@ -241,3 +300,11 @@ class Archive:
         if article is None or not all(isinstance(number, int) for number in columns):
             raise IndexCorruptError(self._path, f"holds something else than a passage (row {row})")
         return StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)
+
+
+def _paths(path: tuple[str, ...], value: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every field in an object, and in the objects in it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield (*path, name)
+            yield from _paths((*path, name), inner)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from semsearch.background import Background
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
     from semsearch.lexical import LexicalIndex
@@ -37,7 +38,7 @@ __all__ = [
     "FileCheck",
     "Generation",
     "GenerationWriter",
-    "last_model",
+    "last_manifest",
     "open_generation",
     "read_manifest",
     "verify_index",
@@ -55,6 +56,8 @@ _LEXICAL = "lexical"
 _TOKENS = "tokens.u8"
 _TOKEN_STARTS = "token_starts.npy"  # noqa: S105
 _TOKEN_ROTATION = "token_rotation.npy"  # noqa: S105
+_PASSAGE_BACKGROUND = "token_background_passages.npy"
+_ARTICLE_BACKGROUND = "token_background_articles.npy"
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
 _CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
@@ -116,6 +119,17 @@ class GenerationWriter:
         np.save(self.folder / _TOKEN_STARTS, np.cumsum([0, *lengths], dtype=np.int64), allow_pickle=False)
         np.save(self.folder / _TOKEN_ROTATION, rotation, allow_pickle=False)
 
+    def read_tokens(self) -> TokenStore:
+        """Return the tokens that were written."""
+        return _token_store(self.folder)
+
+    def write_background(self, background: Background) -> None:
+        """Write what passages and articles owe to no question."""
+        import numpy as np
+
+        np.save(self.folder / _PASSAGE_BACKGROUND, background.passages, allow_pickle=False)
+        np.save(self.folder / _ARTICLE_BACKGROUND, background.articles, allow_pickle=False)
+
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
         write_durably(self.folder / _DENSE, serialized.data)
@@ -125,6 +139,7 @@ class GenerationWriter:
         *,
         embedder: EmbedderSpec,
         target_tokens: int,
+        token_vectors: bool,
         dense_spec: str,
         tokens: int,
         truncated_tokens: int,
@@ -144,6 +159,7 @@ class GenerationWriter:
             written_by=__version__,
             embedder=embedder,
             target_tokens=target_tokens,
+            token_vectors=token_vectors,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
             files={name: FileRecord(path.stat().st_size, sha256_of(path)) for name, path in files.items()},
@@ -213,7 +229,8 @@ class Generation:
         manifest: What it is.
         archive: Its articles and passages.
         article_starts: ``(articles,)`` int64: the first passage of each article.
-        tokens: Its token vectors, or None if its embedder gives none.
+        tokens: Its token vectors, or None if it has none.
+        background: What its passages and articles owe to no question, or None if it has no token vectors.
         embeddings: ``(passages, dimension)`` float16, memory-mapped.
     """
 
@@ -232,7 +249,7 @@ class Generation:
         if self.embeddings.shape != expected or self.embeddings.dtype != np.float16:
             found = f"{self.embeddings.shape} {self.embeddings.dtype}"
             raise IndexCorruptError(folder / _EMBEDDINGS, f"holds {found}, the manifest says {expected} float16")
-        self.tokens = self._open_tokens()
+        self.tokens, self.background = self._open_tokens()
         with contextlib.ExitStack() as stack:
             # Held open, so that the generation stays whole when writers remove its folder.
             self._dense = stack.enter_context((folder / _DENSE).open("rb"))
@@ -247,24 +264,32 @@ class Generation:
             self.article_starts = np.array(self.archive.article_starts(), dtype=np.int64)
             stack.pop_all()
 
-    def _open_tokens(self) -> TokenStore | None:
+    def _open_tokens(self) -> tuple[TokenStore | None, Background | None]:
         if _TOKENS not in self.manifest.files:
-            return None
+            return None, None
         import numpy as np
 
-        from semsearch.tokens import TokenCodec, TokenStore
+        from semsearch.background import Background
 
         path = self.folder / _TOKENS
         try:
-            codec = TokenCodec(np.load(self.folder / _TOKEN_ROTATION, allow_pickle=False))
-            starts = np.load(self.folder / _TOKEN_STARTS, allow_pickle=False)
-            codes = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
-            store = TokenStore(codes, starts, codec)
+            store = _token_store(self.folder)
         except (OSError, ValueError, EOFError, IndexError) as error:
             raise IndexCorruptError(path, f"does not hold the tokens that its starts divide ({error})") from None
-        if len(store) != self.manifest.counts.passages:
+        counts = self.manifest.counts
+        if len(store) != counts.passages:
             raise IndexCorruptError(path, f"holds the tokens of {len(store)} passages, not of all")
-        return store
+        values = []
+        for name, count in ((_PASSAGE_BACKGROUND, counts.passages), (_ARTICLE_BACKGROUND, counts.articles)):
+            path = self.folder / name
+            try:
+                values.append(np.load(path, allow_pickle=False))
+            except (OSError, ValueError, EOFError) as error:
+                raise IndexCorruptError(path, f"is not a numpy file ({error})") from None
+            if values[-1].shape != (count,) or values[-1].dtype != np.float32:
+                found = f"{values[-1].shape} {values[-1].dtype}"
+                raise IndexCorruptError(path, f"holds {found}, the manifest says ({count},) float32")
+        return store, Background(*values)
 
     def dense_index(self) -> DenseIndex:
         """Read the dense index.
@@ -311,6 +336,17 @@ class Generation:
         self.archive.close()
 
 
+def _token_store(folder: Path) -> TokenStore:
+    import numpy as np
+
+    from semsearch.tokens import TokenCodec, TokenStore
+
+    codec = TokenCodec(np.load(folder / _TOKEN_ROTATION, allow_pickle=False))
+    starts = np.load(folder / _TOKEN_STARTS, allow_pickle=False)
+    codes = np.memmap(folder / _TOKENS, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
+    return TokenStore(codes, starts, codec)
+
+
 def open_generation(index: Path) -> Generation:
     """Open the live generation of ``index`` and check every file of it.
 
@@ -341,17 +377,17 @@ def read_manifest(index: Path) -> tuple[str, Manifest]:
     return folder.name, manifest
 
 
-def last_model(index: Path) -> str | None:
-    """Return the name of the model that the index was last built with, also if it is damaged; None if there is none.
+def last_manifest(index: Path) -> Manifest | None:
+    """Return what the index was last built as, also if it is damaged; None if nothing is known.
 
     Raises:
         IndexFormatError: If a newer semsearch wrote it.
     """
     with contextlib.suppress(IndexNotFoundError, IndexCorruptError):
-        return _live(index)[1].embedder.name
+        return _live(index)[1]
     for path in sorted((index / _GENERATIONS).glob(f"*/{_MANIFEST}"), reverse=True):
         with contextlib.suppress(OSError, IndexCorruptError):
-            return parse_manifest(path.read_bytes(), path).embedder.name
+            return parse_manifest(path.read_bytes(), path)
     return None
 
 

@@ -47,6 +47,7 @@ class Manifest:
         written_by: The version of semsearch that wrote it.
         embedder: What its vectors were made with.
         target_tokens: The length that long paragraphs were split to.
+        token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
         dense_spec: The layout of ``dense.faiss``, as a faiss factory string.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
@@ -57,6 +58,7 @@ class Manifest:
     written_by: str
     embedder: EmbedderSpec
     target_tokens: int
+    token_vectors: bool
     dense_spec: str
     counts: Counts
     files: Mapping[str, FileRecord]
@@ -87,6 +89,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             written_by=_typed(fields, "written_by", str),
             embedder=_embedder(fields["embedder"]),
             target_tokens=_count(fields, "target_tokens"),
+            token_vectors=_flag(fields, "token_vectors"),
             dense_spec=_typed(fields, "dense_spec", str),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
@@ -99,6 +102,13 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
 def _typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
     value = fields[name]
     if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields[name]
+    if not isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}")
     return value
 

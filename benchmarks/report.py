@@ -1,0 +1,169 @@
+"""Tables and plots of what was measured, into the documentation.
+
+    python -m benchmarks.report [--check]
+
+Reads ``benchmarks/results/quality/*.json``, writes the tables between the marks ``<!-- figures: NAME -->`` and
+``<!-- figures: end -->`` of README.md and docs/ranking.md, and draws ``docs/images/quality.png`` and ``.svg``. With
+``--check`` nothing is written: it fails if a table is not what the results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from semsearch.evaluation import compare
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results" / "quality"
+IMAGES = ROOT / "docs" / "images"
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md")
+PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
+_MARK = re.compile(r"(<!-- figures: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- figures: end -->)", re.DOTALL)
+_MEASURES = {
+    "nDCG@10": "nDCG@10",
+    "RR@10": "MRR@10",
+    "R@10": "Recall@10",
+    "R@100": "Recall@100",
+    "Success@1": "Success@1",
+}
+_PLAIN = "plain.articles.dense"  # a vector an article: what the first page of every tutorial does
+
+Results = dict[str, dict[str, Any]]
+"""For each collection what ``benchmarks.quality`` wrote, with what ``benchmarks.peers`` wrote under ``"peers"``."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="fail if the documents do not say what the results say")
+    check = parser.parse_args().check
+    results = read_results(RESULTS)
+    drifted = [path for path in DOCUMENTS if _update(path, results, write=not check)]
+    if check:
+        if drifted:
+            names = ", ".join(path.relative_to(ROOT).as_posix() for path in drifted)
+            sys.exit(f"{names}: the figures are not those of benchmarks/results: run 'python -m benchmarks.report'")
+        return
+    draw(results, IMAGES)
+
+
+def read_results(folder: Path) -> Results:
+    """Read what was measured, by collection; in the order of their names, the sample archive first."""
+    results: Results = {}
+    for path in sorted(folder.glob("*.json"), key=lambda path: (path.stem != "corpus", path.stem)):
+        if not path.stem.startswith("peers-"):
+            results[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+            peers = folder / f"peers-{path.stem}.json"
+            results[path.stem]["peers"] = json.loads(peers.read_text(encoding="utf-8")) if peers.exists() else None
+    return results
+
+
+def _update(path: Path, results: Results, *, write: bool) -> bool:
+    """Put the tables into a document. Returns whether it said anything else before."""
+    before = path.read_text(encoding="utf-8")
+    after = _MARK.sub(lambda match: f"{match[1]}{TABLES[match['name']](results)}{match[4]}", before)
+    if write and after != before:
+        path.write_text(after, encoding="utf-8")
+    return after != before
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def modes_table(results: Results) -> str:
+    """Every measure of every mode."""
+    rows = [
+        [name, mode, *(f"{means[key]:.3f}" for key in _MEASURES)]
+        for name, result in results.items()
+        for mode, means in result["means"].items()
+    ]
+    return _table(["collection", "mode", *_MEASURES.values()], rows)
+
+
+def peers_table(results: Results) -> str:
+    """nDCG@10 of the hybrid ranking and of each peer's best mode, with the significance of the difference."""
+    rows = []
+    for name, result in results.items():
+        if result["peers"] is None:
+            continue
+        own = result["per_query"]["hybrid"]["nDCG@10"]
+        cells = [name, f"**{result['means']['hybrid']['nDCG@10']:.3f}**", f"{result['means']['dense']['nDCG@10']:.3f}"]
+        for peer in PEERS:
+            best = best_of(result["peers"], peer)
+            if best is None:
+                cells.append("")
+                continue
+            p = compare(own, result["peers"]["per_query"][best]["nDCG@10"]).p
+            sign = "" if p < 0.05 else f" (p {p:.2f})"
+            cells.append(f"{result['peers']['means'][best]['nDCG@10']:.3f}{sign}")
+        plain = result["peers"]["means"].get(_PLAIN)
+        cells.append("" if plain is None else f"{plain['nDCG@10']:.3f}")
+        rows.append(cells)
+    heads = ["LlamaIndex" if peer == "llamaindex" else "LanceDB" if peer == "lancedb" else peer for peer in PEERS]
+    return _table(["collection", "semsearch", "its vectors alone", *heads, "a vector an article"], rows)
+
+
+def ablations_table(results: Results) -> str:
+    """nDCG@10 of the hybrid ranking with a part taken away."""
+    names = next(iter(results.values()))["ablations"]
+    rows = [[name, *(f"{result['ablations'][name]:.3f}" for result in results.values())] for name in names]
+    return _table(["hybrid with", *results], rows)
+
+
+def best_of(peers: dict[str, Any], peer: str) -> str | None:
+    """Return which setting and mode of a peer has the highest nDCG@10."""
+    own = [name for name in peers["means"] if name.split(".")[0] == peer]
+    return max(own, key=lambda name: peers["means"][name]["nDCG@10"], default=None)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "modes": modes_table,
+    "peers": peers_table,
+    "ablations": ablations_table,
+}
+
+
+def draw(results: Results, folder: Path) -> None:
+    """Draw nDCG@10 of this project's ranking, its vectors alone, and the peers' best, a group a collection."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "semsearch"  # the same picture is the same file
+    from matplotlib import pyplot as plt
+
+    shown = {name: result for name, result in results.items() if result["peers"] is not None}
+    series: dict[str, list[float]] = {"semsearch": []}
+    for result in shown.values():
+        series["semsearch"].append(result["means"]["hybrid"]["nDCG@10"])
+        for peer in PEERS:
+            best = best_of(result["peers"], peer)
+            value = float("nan") if best is None else result["peers"]["means"][best]["nDCG@10"]
+            series.setdefault(peer, []).append(value)
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    width = 0.8 / len(series)
+    colours = ["#0b6e4f", "#9aa5b1", "#c8a951", "#7f95b8", "#b07aa1", "#d3d3d3"]
+    for number, ((name, values), colour) in enumerate(zip(series.items(), colours, strict=True)):
+        places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(shown))]
+        bars = axes.bar(places, values, width * 0.92, label=name, color=colour)
+        if name == "semsearch":
+            axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks(range(len(shown)), [f"{name}\n{result['queries']} queries" for name, result in shown.items()])
+    axes.set_ylabel("nDCG@10")
+    axes.set_ylim(0, 1.05)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(ncols=len(series), loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False, fontsize=9)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / "quality.png", dpi=150, metadata={"Software": None})
+    figure.savefig(folder / "quality.svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

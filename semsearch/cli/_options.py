@@ -1,0 +1,150 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from semsearch.filters import And, Filter, field, parse_filter
+
+if TYPE_CHECKING:
+    from semsearch.searching import SearchOptions
+
+__all__ = ["index_option", "mode_option", "model_option", "output_options", "search_options"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def index_option(command: _Command) -> _Command:
+    """Add --index."""
+    return click.option(
+        "--index",
+        "-i",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("index"),
+        show_default=True,
+        envvar="SEMSEARCH_INDEX",
+        help="The index's folder.",
+    )(command)
+
+
+def output_options(command: _Command) -> _Command:
+    """Add --text and --json; without them it is text on a terminal and JSON lines anywhere else."""
+    text = click.option("--text", "form", flag_value="text", help="Print for people: the default on a terminal.")
+    json = click.option("--json", "form", flag_value="json", help="Print JSON lines: the default in a pipe.")
+    return text(json(command))
+
+
+def mode_option(command: _Command) -> _Command:
+    """Add --mode."""
+    return click.option(
+        "--mode",
+        type=click.Choice(["hybrid", "dense", "lexical"]),
+        default="hybrid",
+        show_default=True,
+        help="Rank by everything, by vectors alone, or by words alone.",
+    )(command)
+
+
+def model_option(what: str) -> Callable[[_Command], _Command]:
+    """Add --model, which is for ``what``."""
+    return click.option("--model", "-m", metavar="NAME", help=what)
+
+
+def search_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add what to search in and what to show; the command gets all of it as ``options``."""
+
+    @functools.wraps(command)
+    def with_options(
+        *arguments: Any,
+        where: str | None,
+        since: str | None,
+        until: str | None,
+        source: tuple[str, ...],
+        article: tuple[str, ...],
+        min_score: float | None,
+        max_per_article: int | None,
+        fold: bool,
+        diversity: float,
+        explain: bool,
+        **others: Any,
+    ) -> int:
+        options: SearchOptions = {
+            "where": _filter(where, since, until, source, article),
+            "min_score": min_score,
+            "fold_duplicates": fold,
+            "diversity": diversity,
+            "explain": explain,
+        }
+        if max_per_article is not None:
+            options["max_per_article"] = max_per_article
+        return command(*arguments, options=options, **others)
+
+    decorated: Any = with_options
+    for option in reversed(
+        [
+            click.option("--where", metavar="FILTER", help="Only articles for which this holds: see below."),
+            click.option("--since", metavar="DATE", help="Only articles of this day, month or year, or later."),
+            click.option("--until", metavar="DATE", help="Only articles of this day, month or year, or earlier."),
+            click.option("--source", metavar="NAME", multiple=True, help="Only articles from NAME; may be repeated."),
+            click.option("--article", metavar="ID", multiple=True, help="Only the article ID; may be repeated."),
+            click.option("--min-score", type=float, metavar="SCORE", help="Leave out hits with a lower score."),
+            click.option(
+                "--max-per-article", type=click.IntRange(min=1), metavar="N", help="At most N passages of an article."
+            ),
+            click.option(
+                "--fold/--no-fold", default=True, show_default=True, help="List near duplicates under the best of them."
+            ),
+            click.option(
+                "--diversity",
+                type=click.FloatRange(0, 1),
+                default=0.0,
+                show_default=True,
+                metavar="SHARE",
+                help="From 0 to 1: how much later comes what resembles better hits.",
+            ),
+            click.option("--explain", is_flag=True, help="Say of each hit why it has its score."),
+        ]
+    ):
+        decorated = option(decorated)
+    return cast(Callable[..., int], decorated)
+
+
+def _filter(
+    where: str | None, since: str | None, until: str | None, source: tuple[str, ...], article: tuple[str, ...]
+) -> Filter | None:
+    """Put the filters that were given together."""
+    parts: list[Filter] = []
+    if where is not None:
+        with _blaming("--where"):
+            parts.append(parse_filter(where))
+    if since is not None:
+        with _blaming("--since"):
+            parts.append(field("published") >= since)
+    if until is not None:
+        with _blaming("--until"):
+            parts.append(field("published") <= until)
+    if source:
+        with _blaming("--source"):
+            parts.append(field("source").isin(source))
+    if article:
+        with _blaming("--article"):
+            parts.append(field("id").isin(article))
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    with _blaming("--where, --source, --article"):  # each may be short enough, and all of them too long
+        return And(tuple(parts))
+
+
+@contextlib.contextmanager
+def _blaming(option: str) -> Iterator[None]:
+    """Show what a filter refuses as the wrong use of an option."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None

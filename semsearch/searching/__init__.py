@@ -1,0 +1,11 @@
+"""A query to ranked hits.
+
+text ──parse, embed──▶ candidates (of what the filter allows) ──rank──▶ ──select──▶ hits
+"""
+
+from __future__ import annotations
+
+from semsearch.searching._request import DEFAULT_K, MODES, SearchOptions
+from semsearch.searching._searcher import Searcher, open_index
+
+__all__ = ["DEFAULT_K", "MODES", "SearchOptions", "Searcher", "open_index"]

@@ -1,0 +1,140 @@
+"""Chosen rows to hits: the passage, its article, the sentence that answers, and on demand why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsearch.embedders import Embedder, TokenEmbedder
+from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
+from semsearch.lexical import LexicalIndex
+from semsearch.passages import find_sentences, readable, unreadable_offset
+from semsearch.ranking import inverse_document_frequency
+from semsearch.records import Evidence, Explanation, Hit, WordMatch
+from semsearch.searching._questions import Question
+from semsearch.searching._request import Request
+from semsearch.searching._retrieval import Ranked
+from semsearch.searching._texts import PassageTexts
+from semsearch.selection import Chosen
+from semsearch.storage import Generation, StoredPassage
+
+__all__ = ["HitMaker"]
+
+
+class HitMaker:
+    """Makes hits of what was chosen from one generation."""
+
+    def __init__(self, generation: Generation, embedder: Embedder, texts: PassageTexts, words: LexicalIndex) -> None:
+        self._generation = generation
+        self._embedder = embedder
+        self._texts = texts
+        self._words = words
+
+    def hits(
+        self,
+        chosen: Sequence[Chosen],
+        ranks: Sequence[int],
+        ranked: Ranked,
+        question: Question | None,
+        request: Request,
+    ) -> list[Hit]:
+        """Return a hit for each of ``chosen``.
+
+        Args:
+            chosen: What to show.
+            ranks: The rank of each.
+            ranked: What it was chosen from.
+            question: What was asked; None if it was no question: then there is no evidence.
+            request: Whether evidence and explanations are wanted.
+        """
+        places = {int(row): place for place, row in enumerate(ranked.rows)}
+        shown = [row for one in chosen for row in (one.row, *(duplicate.row for duplicate in one.duplicates))]
+        stored = self._generation.archive.passages(shown)
+        tokens = self._tokens([one.row for one in chosen], stored, question, request)
+        hits = []
+        for rank, one in zip(ranks, chosen, strict=True):
+            passage, article = stored[one.row]
+            evidence = explanation = None
+            if question is not None and request.evidence:
+                evidence = self._evidence(stored[one.row], question, tokens.get(one.row))
+            if request.explain:
+                parts = {name: float(part[places[one.row]]) for name, part in ranked.parts.items()}
+                words = self._word_matches(stored[one.row], question, tokens.get(one.row))
+                explanation = Explanation(parts, words)
+            duplicates = tuple(
+                Hit(rank, float(ranked.scores[places[duplicate.row]]), *stored[duplicate.row])
+                for duplicate in one.duplicates
+            )
+            hits.append(Hit(rank, one.score, passage, article, evidence, duplicates, explanation))
+        return hits
+
+    def _tokens(
+        self, rows: list[int], stored: Mapping[int, StoredPassage], question: Question | None, request: Request
+    ) -> dict[int, _PassageTokens]:
+        """Return the tokens of these passages, if there are any and somebody wants to know."""
+        wanted = request.evidence or request.explain
+        if not rows or not wanted or question is None or question.tokens is None or self._generation.tokens is None:
+            return {}
+        embedder = self._embedder
+        assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
+        contexts = [self._texts.context_of(stored[row]) for row in rows]
+        texts = [context + stored[row].passage.text for row, context in zip(rows, contexts, strict=True)]
+        found = {}
+        for row, text, context, spans in zip(
+            rows, texts, contexts, embedder.token_spans([readable(text) for text in texts]), strict=True
+        ):
+            similarities = self._generation.tokens.similarities(question.tokens.embeddings, row)
+            if len(spans) == similarities.shape[1]:  # else the tokenizer is not the one that it was
+                places = [(unreadable_offset(text, start), unreadable_offset(text, end)) for start, end in spans]
+                found[row] = _PassageTokens(text, len(context), places, similarities)
+        return found
+
+    def _evidence(self, stored: StoredPassage, question: Question, tokens: _PassageTokens | None) -> Evidence | None:
+        passage = stored.passage
+        sentences = find_sentences(passage.text)
+        if tokens is not None and question.weights is not None:
+            moved = [(start + tokens.context, end + tokens.context) for start, end in sentences]
+            best = sentence_by_tokens(tokens.similarities, question.weights, tokens.spans, moved)
+        else:
+            best = sentence_by_words(passage.text, sentences, self._term_weights(question), self._words.terms)
+        if best is None:
+            return None
+        start, end = sentences[best]
+        return Evidence(passage.text[start:end], passage.start + start, passage.start + end)
+
+    def _word_matches(
+        self, stored: StoredPassage, question: Question | None, tokens: _PassageTokens | None
+    ) -> tuple[WordMatch, ...]:
+        if question is None:
+            return ()
+        if tokens is not None and question.tokens is not None and question.weights is not None:
+            words, texts = question.tokens.words, question.tokens.texts
+            return match_tokens(tokens.similarities, question.weights, words, texts, tokens.text, tokens.spans)
+        text = f"{stored.article.title}\n{stored.passage.text}"
+        return match_words(question.query.text.split(), self._term_weights(question), text, self._words.terms)
+
+    def _term_weights(self, question: Question) -> dict[str, float]:
+        count = len(self._words)
+        return {
+            term: inverse_document_frequency(self._words.term_frequency(term), count)
+            for term in self._words.terms(question.query.text)
+        }
+
+
+class _PassageTokens(NamedTuple):
+    """The tokens of a passage as it was embedded.
+
+    Attributes:
+        text: The title's line, and the passage.
+        context: The length of the title's line.
+        spans: Where in the text each token is.
+        similarities: ``(t, n)``: cosines of the query's tokens with these.
+    """
+
+    text: str
+    context: int
+    spans: Spans
+    similarities: NDArray[np.float32]

@@ -1,0 +1,194 @@
+"""A question to ranked rows: candidates from every kind of search, scored by what is known of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsearch.dense import unit_rows
+from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
+from semsearch.passages import readable
+from semsearch.ranking import BACKGROUND, Signals, hybrid_parts, late_interaction
+from semsearch.searching._questions import Question
+from semsearch.searching._texts import PassageTexts
+from semsearch.storage import Generation
+
+__all__ = ["Ranked", "Retrieval"]
+
+_CANDIDATES = 64  # passages from dense search, and as many from lexical search, at least
+_ARTICLE_CANDIDATES = 30  # articles from lexical search whose best passage is a candidate too
+_ARTICLE_DEPTH = 1000  # articles whose words are scored; beyond them the share is taken as none
+_ARTICLE_PASSAGES = 64  # passages of an article that are looked at for its best one and its vector
+_EMBEDDED_NOW = 24  # candidates whose tokens are embedded when the question is asked, if the index has none
+
+_Mask = NDArray[np.bool_]
+
+
+class Ranked(NamedTuple):
+    """Rows of passages, best first.
+
+    Attributes:
+        rows: ``(n,)`` int64.
+        scores: ``(n,)`` float64, descending; equal ones in the order of the rows.
+        parts: What the scores are the sum of, ``(n,)`` float64 each.
+        complete: Whether there is nothing more to be found.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    parts: dict[str, NDArray[np.float64]]
+    complete: bool
+
+
+class Retrieval:
+    """The searches over one generation, which may be used by threads."""
+
+    def __init__(self, generation: Generation, embedder: Embedder, texts: PassageTexts) -> None:
+        self.passage_words = generation.lexical_index("passages")
+        self._article_words = generation.lexical_index("articles")
+        self._generation = generation
+        self._embedder = embedder
+        self._texts = texts
+        self._dense = generation.dense_index()
+
+    def rank(self, question: Question, mode: str, depth: int, allowed: _Mask | None) -> Ranked:
+        """Rank at least ``depth`` passages, or all that can be found.
+
+        Args:
+            question: What is asked for.
+            mode: One of :data:`semsearch.searching.MODES`.
+            depth: How many passages.
+            allowed: ``(passages,)`` bool: those that may be found; None for all.
+        """
+        if mode == "lexical":
+            rows, scores = self.passage_words.search(question.query.text, depth, allowed=allowed)
+            return Ranked(rows, scores, {"lexical": scores}, complete=len(rows) < depth)
+        assert question.embedding is not None  # noqa: S101 - for the type checker
+        if mode == "dense":
+            return self.nearest(question.embedding, depth, allowed)
+        return self._hybrid(question, max(depth, _CANDIDATES), allowed)
+
+    def nearest(self, embedding: NDArray[np.float32], depth: int, allowed: _Mask | None) -> Ranked:
+        """Rank by the cosine with ``embedding``, ``(dimension,)``."""
+        ((rows, cosines),) = self._dense.search(embedding[None], depth, allowed=allowed)
+        scores = cosines.astype(np.float64)
+        return Ranked(rows, scores, {"dense": scores}, complete=len(rows) < depth)
+
+    def allowed(self, articles: NDArray[np.int64] | None, phrases: tuple[str, ...]) -> _Mask | None:
+        """Return the passages of these articles that contain all of these phrases; None for all there are."""
+        if articles is None and not phrases:
+            return None
+        mask = np.ones(len(self._generation.embeddings), dtype=bool)
+        if articles is not None:
+            chosen = np.zeros(len(self._generation.article_starts), dtype=bool)
+            chosen[articles] = True
+            mask &= np.repeat(chosen, np.diff(self._generation.article_starts, append=len(mask)))
+        for phrase in phrases:
+            having = np.zeros(len(mask), dtype=bool)
+            having[self.passage_words.with_phrase(phrase)] = True
+            mask &= having
+        return mask
+
+    def article_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the row of the article of each passage."""
+        return np.searchsorted(self._generation.article_starts, rows, side="right") - 1
+
+    def passages_of(self, article: int) -> slice:
+        """Return the rows of an article's passages."""
+        starts = self._generation.article_starts
+        end = int(starts[article + 1]) if article + 1 < len(starts) else len(self._generation.embeddings)
+        return slice(int(starts[article]), end)
+
+    def vectors(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """Return the vectors of passages: ``(n, dimension)`` float32, unit rows but for rounding."""
+        return np.asarray(self._generation.embeddings[rows], dtype=np.float32)
+
+    def article_vectors(self, articles: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the mean direction of each article's passages: ``(n, dimension)`` float32, unit rows."""
+        return unit_rows(np.stack([self.vectors(self._first_passages(int(a))).mean(axis=0) for a in articles]))
+
+    def _first_passages(self, article: int) -> slice:
+        """Return the rows of an article's passages, the first of them where it is very long."""
+        rows = self.passages_of(article)
+        return slice(rows.start, min(rows.stop, rows.start + _ARTICLE_PASSAGES))
+
+    def _hybrid(self, question: Question, depth: int, allowed: _Mask | None) -> Ranked:
+        rows, signals, complete = self.signals(question, depth, allowed)
+        if signals is None:
+            return Ranked(rows, np.empty(0), {}, complete=True)
+        parts = hybrid_parts(signals)
+        scores = np.sum(list(parts.values()), axis=0)
+        order = np.lexsort((rows, -scores))
+        return Ranked(rows[order], scores[order], {name: part[order] for name, part in parts.items()}, complete)
+
+    def signals(
+        self, question: Question, depth: int, allowed: _Mask | None
+    ) -> tuple[NDArray[np.int64], Signals | None, bool]:
+        """Gather candidates, at least ``depth`` from each kind of search, and what is known of them.
+
+        Returns:
+            Their rows, ascending; what is known of them, None if there are none; and whether they are all there are.
+        """
+        assert question.embedding is not None  # noqa: S101 - for the type checker
+        text, embedding = question.query.text, question.embedding
+        articles_allowed = None
+        if allowed is not None:
+            articles_allowed = np.logical_or.reduceat(allowed, self._generation.article_starts)
+        article_rows, bm25 = self._article_words.search(text, _ARTICLE_DEPTH, allowed=articles_allowed)
+        nearest = self._dense.search(embedding[None], depth, allowed=allowed)[0][0]
+        candidates = [nearest, self.passage_words.search(text, depth, allowed=allowed)[0]]
+        for article in article_rows[:_ARTICLE_CANDIDATES]:
+            passages = self._first_passages(int(article))
+            cosines = self.vectors(passages) @ embedding
+            if allowed is not None:
+                cosines[~allowed[passages]] = -2  # below any cosine
+            best = passages.start + int(np.argmax(cosines))
+            if allowed is None or allowed[best]:
+                candidates.append(np.array([best]))
+        rows = np.unique(np.concatenate(candidates))
+        if len(rows) == 0:
+            return rows, None, True
+        articles, members = np.unique(self.article_of(rows), return_inverse=True)
+        vectors = self.article_vectors(articles)
+        shares = dict(zip(article_rows.tolist(), bm25 / (self._article_words.highest_score(text) or 1), strict=True))
+        signals = Signals(
+            articles=members,
+            dense=self.vectors(rows) @ embedding,
+            article_vectors=vectors,
+            article_dense=vectors @ embedding,
+            lexical=np.array([shares.get(article, 0.0) for article in articles.tolist()]),
+        )
+        return rows, self._with_late_interaction(question, rows, signals), len(nearest) < depth
+
+    def _with_late_interaction(self, question: Question, rows: NDArray[np.int64], signals: Signals) -> Signals:
+        """Add what the tokens say, if the embedder gives any."""
+        if question.tokens is None or question.weights is None:
+            return signals
+        count = len(signals.article_vectors)
+        if self._generation.tokens is not None:
+            similarities = self._generation.tokens.max_similarities(question.tokens.embeddings, rows)
+            late, article_late = late_interaction(similarities, question.weights, signals.articles, count)
+            background = self._generation.background
+            assert background is not None  # noqa: S101 - for the type checker: it is there with the tokens
+            late -= BACKGROUND * background.passages[rows]
+            article_late -= BACKGROUND * background.articles[np.unique(self.article_of(rows))]
+            return signals.with_late_interaction(late, article_late)
+        # Without stored tokens those of the likeliest candidates are embedded now. How much higher late interaction is
+        # than the cosine hardly depends on the candidate: for the others it is taken to be as much as for these.
+        preliminary = np.sum(list(hybrid_parts(signals).values()), axis=0)
+        likely = np.lexsort((rows, -preliminary))[:_EMBEDDED_NOW]
+        similarities = self._similarities_now(question.tokens, rows[likely])
+        late = np.asarray(signals.dense, dtype=np.float64).copy()
+        own, by_article = late_interaction(similarities, question.weights, signals.articles[likely], count)
+        late += np.mean(own - late[likely])
+        late[likely] = own
+        np.maximum.at(by_article, signals.articles, late)
+        return signals.with_late_interaction(late, by_article)
+
+    def _similarities_now(self, tokens: QueryTokens, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        assert isinstance(self._embedder, TokenEmbedder)  # noqa: S101 - for the type checker
+        texts = [readable(text) for text in self._texts.embedded(rows.tolist())]
+        _, vectors = self._embedder.embed_passages_with_tokens(texts)
+        return np.stack([(tokens.embeddings @ own.T).max(axis=1) for own in vectors], axis=1)

@@ -1,0 +1,320 @@
+"""The open index: every way of asking it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsearch.dense import unit_rows
+from semsearch.embedders import Embedder, Reranker, load_embedder, load_reranker
+from semsearch.errors import EmbedderMismatchError
+from semsearch.filters import Filter
+from semsearch.passages import find_paragraphs
+from semsearch.records import ArticleHit, Hit, is_unicode
+from semsearch.searching._hits import HitMaker
+from semsearch.searching._questions import Question, ask
+from semsearch.searching._request import DEFAULT_K, Request, SearchOptions, check_count, check_queries
+from semsearch.searching._retrieval import Ranked, Retrieval
+from semsearch.searching._texts import PassageTexts
+from semsearch.selection import Chosen, group_by_article, select
+from semsearch.storage import Generation, Manifest, open_generation
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Searcher", "open_index"]
+
+_SPARE = 2  # times as many candidates as hits are looked at first, as some will be folded or be of the same article
+_GROWTH = 4
+_LEAST = 100  # candidates that are looked at then, at least: a hit has its duplicates however few hits are wanted
+_RERANKED = 30  # candidates that a reranker reads at least
+_FILTERS = 64  # filters whose articles are remembered
+
+
+class Searcher:
+    """An open index. It answers from the generation that was live when it was opened, and may be used by threads.
+
+    Use it as a context manager, or :meth:`close` it.
+    """
+
+    def __init__(self, generation: Generation, embedder: Embedder, reranker: Reranker | None = None) -> None:
+        self._generation = generation
+        self._embedder = embedder
+        self._reranker = reranker
+        self._texts = PassageTexts(generation.archive, embedder)
+        self._retrieval = Retrieval(generation, embedder, self._texts)
+        self._hit_maker = HitMaker(generation, embedder, self._texts, self._retrieval.passage_words)
+        self._matching = lru_cache(_FILTERS)(self._find_matching)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Return the number of passages."""
+        return self.manifest.counts.passages
+
+    def __contains__(self, article: str) -> bool:
+        """Return whether the article with this id is in the index."""
+        return self._article_row(article) is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the index is: its model, counts, settings and files."""
+        return self._generation.manifest
+
+    def search(self, query: str, k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> list[Hit]:
+        """Return the passages that answer ``query`` best, best first: see :meth:`search_many`."""
+        return self.search_many([query], k, **options)[0]
+
+    def search_many(
+        self, queries: Sequence[str], k: int = DEFAULT_K, **options: Unpack[SearchOptions]
+    ) -> list[list[Hit]]:
+        """Return for each query the passages that answer it best, best first.
+
+        There are ``k`` of them, or as many as the index has that match the filter and the query's phrases, unless
+        ``min_score`` or ``max_per_article`` leave fewer, duplicates are folded, or the mode is ``lexical`` and fewer
+        share a word with the query.
+
+        Args:
+            queries: What is asked for. Words between quotation marks must be found as they stand.
+            k: How many passages.
+            **options: See :class:`~semsearch.SearchOptions`.
+
+        Raises:
+            ValueError: If a query is blank or opens a quotation mark that none closes, or an option makes no sense: an
+                unknown mode, a filter that cannot be read or names a field that no article has.
+        """
+        check_queries(queries)
+        request = Request(k, **options)
+        if not queries:
+            return []
+        questions = ask(queries, request, self._embedder, self._retrieval.passage_words)
+        return [self._answer(question, request) for question in questions]
+
+    def search_articles(
+        self, query: str, k: int = DEFAULT_K, *, passages: int = 3, **options: Unpack[SearchOptions]
+    ) -> list[ArticleHit]:
+        """Return the articles that answer ``query`` best by their best passages, each with up to ``passages`` of them.
+
+        Args:
+            query: What is asked for.
+            k: How many articles.
+            passages: How many passages of each.
+            **options: See :class:`~semsearch.SearchOptions`.
+
+        Raises:
+            ValueError: As :meth:`search_many`.
+        """
+        check_queries([query])
+        check_count("passages", passages)
+        request = Request(k, **options)
+        (question,) = ask([query], request, self._embedder, self._retrieval.passage_words)
+        allowed = self._allowed(request, question.query.phrases)
+        everything = replace(request, k=max(len(self), 1))  # so that what comes later can still be of the best articles
+        depth = self._spare(k * passages)
+        while True:
+            ranked = self._above(self._rank(question, request, depth, allowed), request)
+            groups = group_by_article(self._select(ranked, everything), k, passages_per_article=passages)
+            if len(groups) == k or ranked.complete:
+                break
+            depth *= _GROWTH
+        chosen = [one for group in groups for one in group.passages]
+        ranks = [rank for group in groups for rank in range(1, len(group.passages) + 1)]
+        hits = self._hit_maker.hits(chosen, ranks, ranked, question, request)
+        answers, at = [], 0
+        for rank, group in enumerate(groups, start=1):
+            own = tuple(hits[at : at + len(group.passages)])
+            answers.append(ArticleHit(rank, group.score, own[0].article, own))
+            at += len(own)
+        return answers
+
+    def similar(
+        self, article: str, k: int = DEFAULT_K, *, paragraph: int | None = None, **options: Unpack[SearchOptions]
+    ) -> list[Hit]:
+        """Return passages of other articles that are most like an article, or like one paragraph of it.
+
+        They are ranked by the cosine of their vectors with the article's, which is the mean of its passages', or with
+        the paragraph's. Each is the best one of its article unless ``max_per_article`` says otherwise.
+
+        Args:
+            article: The article's id.
+            k: How many passages.
+            paragraph: The paragraph's number, as hits have it.
+            **options: See :class:`~semsearch.SearchOptions`; the mode is ``dense``.
+
+        Raises:
+            ValueError: If there is no such article or paragraph, or an option makes no sense.
+        """
+        options.setdefault("mode", "dense")
+        options.setdefault("max_per_article", 1)
+        request = Request(k, **options)
+        if request.mode != "dense":
+            raise ValueError(f"what is similar is found by vectors: the mode must be dense, not {request.mode!r}")
+        if paragraph is not None:
+            check_count("paragraph", paragraph)
+        row = self._article_row(article)
+        if row is None:
+            raise ValueError(f"the index has no article {article!r}: name the id of one, as hits have it")
+        own = self._retrieval.passages_of(row)
+        if paragraph is None:
+            (embedding,) = self._retrieval.article_vectors(np.array([row]))
+        else:
+            (embedding,) = unit_rows(self._retrieval.vectors(self._paragraph(own, paragraph)).mean(axis=0)[None])
+        allowed = self._allowed(request, ())
+        others = np.ones(len(self), dtype=bool) if allowed is None else allowed.copy()
+        others[own] = False
+        ranked, chosen = self._choose(lambda depth: self._retrieval.nearest(embedding, depth, others), request)
+        return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, None, request)
+
+    def close(self) -> None:
+        """Let go of the index's files."""
+        self._generation.close()
+
+    def _answer(self, question: Question, request: Request) -> list[Hit]:
+        allowed = self._allowed(request, question.query.phrases)
+        ranked, chosen = self._choose(lambda depth: self._rank(question, request, depth, allowed), request)
+        return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, question, request)
+
+    def _rank(self, question: Question, request: Request, depth: int, allowed: NDArray[np.bool_] | None) -> Ranked:
+        if self._reranker is None:
+            return self._retrieval.rank(question, request.mode, depth, allowed)
+        depth = max(depth, _RERANKED)
+        ranked = self._retrieval.rank(question, request.mode, depth, allowed)
+        rows = np.sort(ranked.rows[:depth])
+        if len(rows) == 0:
+            return ranked
+        scores = self._reranker.score(question.query.text, self._texts.embedded(rows.tolist()))
+        order = np.argsort(-scores, kind="stable")
+        scores = np.asarray(scores[order], dtype=np.float64)
+        return Ranked(rows[order], scores, {"reranker": scores}, ranked.complete and len(rows) == len(ranked.rows))
+
+    def _choose(self, rank: Callable[[int], Ranked], request: Request) -> tuple[Ranked, list[Chosen]]:
+        """Choose ``k`` passages from as deep a ranking as that takes."""
+        plain = not (request.fold_duplicates or request.max_per_article or request.diversity)
+        depth = request.k if plain else self._spare(request.k)
+        while True:
+            found = rank(depth)
+            ranked = self._above(found, request)
+            chosen = self._select(ranked, request)
+            if len(chosen) == request.k or ranked.complete:
+                return ranked, chosen
+            depth *= _GROWTH
+
+    def _spare(self, count: int) -> int:
+        """Return how many candidates to look at first for so many passages; not many more if they must be reranked."""
+        return max(count * _SPARE, 0 if self._reranker else _LEAST)
+
+    def _above(self, ranked: Ranked, request: Request) -> Ranked:
+        """Leave out what is below the least score that is wanted: deeper down there is nothing better."""
+        if request.min_score is None:
+            return ranked
+        count = int(np.count_nonzero(ranked.scores >= request.min_score))
+        return Ranked(
+            ranked.rows[:count],
+            ranked.scores[:count],
+            {name: part[:count] for name, part in ranked.parts.items()},
+            complete=ranked.complete or count < len(ranked.rows),
+        )
+
+    def _select(self, ranked: Ranked, request: Request) -> list[Chosen]:
+        return select(
+            ranked.rows,
+            ranked.scores,
+            request.k,
+            articles=self._retrieval.article_of(ranked.rows),
+            vectors_of=self._retrieval.vectors,
+            texts_of=self._texts.plain,
+            fold_duplicates=request.fold_duplicates,
+            max_per_article=request.max_per_article,
+            diversity=request.diversity,
+        )
+
+    def _allowed(self, request: Request, phrases: tuple[str, ...]) -> NDArray[np.bool_] | None:
+        """Return which passages the filter and the phrases leave; None for all."""
+        wanted = request.filter
+        return self._retrieval.allowed(None if wanted is None else self._matching(wanted), phrases)
+
+    def _article_row(self, article: object) -> int | None:
+        # SQLite takes a number for the text that it is written as, and refuses what is not Unicode.
+        if not isinstance(article, str) or not is_unicode(article):
+            return None
+        return self._generation.archive.article_row(article)
+
+    def _find_matching(self, wanted: Filter) -> NDArray[np.int64]:
+        return np.array(self._generation.archive.matching_articles(wanted), dtype=np.int64)
+
+    def _paragraph(self, passages: slice, paragraph: int) -> NDArray[np.int64]:
+        """Return the rows of those of an article's passages that have something of the paragraph, or its number."""
+        stored = self._generation.archive.passages(range(passages.start, passages.stop))
+        article = stored[passages.start].article
+        bodies = [(one.start, one.end) for one in find_paragraphs(article.text) if not one.is_heading]
+        bodies = bodies or [(0, len(article.text))]
+        if paragraph > len(bodies):
+            raise ValueError(
+                f"article {article.id!r} has no paragraph {paragraph}: they are numbered from 1 to {len(bodies)}"
+            )
+        start, end = bodies[paragraph - 1]
+        return np.array(
+            [
+                row
+                for row, (passage, _) in sorted(stored.items())
+                if passage.paragraph == paragraph or (passage.start < end and start < passage.end)
+            ]
+        )
+
+
+def open_index(
+    index: str | os.PathLike[str] = "index",
+    *,
+    embedder: Embedder | str | os.PathLike[str] | None = None,
+    reranker: Reranker | str | os.PathLike[str] | None = None,
+) -> Searcher:
+    """Open an index for searching.
+
+    Args:
+        index: The index's folder.
+        embedder: What the index was built with, if it is not found by the name that the index knows: a model's folder
+            that has moved, or an :class:`~semsearch.Embedder` of your own.
+        reranker: What has the last word on the best candidates, at least 30: the name or folder of a
+            sentence-transformers cross-encoder, or a :class:`~semsearch.Reranker` of your own. Scores are then its own.
+
+    Raises:
+        IndexNotFoundError: If there is no index in the folder.
+        IndexFormatError: If a newer semsearch wrote it.
+        IndexCorruptError: If a file of it is missing or damaged. It names the file.
+        EmbedderMismatchError: If ``embedder`` is not what the index was built with.
+        ModelNotFoundError: If the model is not on this machine.
+    """
+    with contextlib.ExitStack() as stack:
+        generation = open_generation(Path(index))
+        stack.callback(generation.close)
+        built_with = generation.manifest.embedder
+        if embedder is None:
+            embedder = load_embedder(built_with.name, revision=built_with.revision)
+        elif isinstance(embedder, str | os.PathLike):
+            embedder = load_embedder(embedder)
+        if embedder.spec.fingerprint != built_with.fingerprint:
+            raise EmbedderMismatchError(
+                f"the index in {index} was built with {built_with.name!r} ({built_with.fingerprint[:12]}), not with "
+                f"{embedder.spec.name!r} as it is here ({embedder.spec.fingerprint[:12]}): "
+                "name that model, or rebuild the index with 'semsearch rebuild-index'"
+            )
+        if isinstance(reranker, str | os.PathLike):
+            reranker = load_reranker(reranker)
+        searcher = Searcher(generation, embedder, reranker)
+        stack.pop_all()
+        return searcher

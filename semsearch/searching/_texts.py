@@ -1,0 +1,33 @@
+"""Passages as a model reads them: after their article's title."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semsearch.embedders import Embedder
+from semsearch.passages import article_context
+from semsearch.storage import Archive, StoredPassage
+
+__all__ = ["PassageTexts"]
+
+
+class PassageTexts:
+    """The texts of a generation's passages."""
+
+    def __init__(self, archive: Archive, embedder: Embedder) -> None:
+        self._archive = archive
+        self._embedder = embedder
+
+    def plain(self, rows: Sequence[int]) -> list[str]:
+        """Return the passages alone."""
+        stored = self._archive.passages(rows)
+        return [stored[row].passage.text for row in rows]
+
+    def embedded(self, rows: Sequence[int]) -> list[str]:
+        """Return what was embedded for each passage, but for long words: the line of its title, and the passage."""
+        stored = self._archive.passages(rows)
+        return [self.context_of(stored[row]) + stored[row].passage.text for row in rows]
+
+    def context_of(self, stored: StoredPassage) -> str:
+        """Return what is put before a passage when it is embedded."""
+        return article_context(stored.article, self._embedder.count_tokens, limit=self._embedder.spec.max_tokens)
