@@ -2,10 +2,9 @@
 
     python -m benchmarks.latency [--passages 100000] [--index FOLDER]
 
-The archive is synthetic: its sentences are those of the sample archive in random order, so that words are as frequent
-as in news; its vectors are random ones of the default model's dimension, one for each word, as ranking costs the same
-whatever they say. Time is that of one thread; the embedder's own is taken off. Raw figures go to
-``benchmarks/results/latency.json``.
+The archive is synthetic: its words are those of the sample archive, as frequent as there, in random order; its vectors
+are random ones of the default model's dimension, one for each piece of a word, as ranking costs the same whatever they
+say. Time is that of one thread; the embedder's own is taken off. Raw figures go to ``benchmarks/results/latency.json``.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ from numpy.typing import NDArray
 import semsearch
 from benchmarks.machine import describe
 from semsearch.embedders import QueryTokens
-from semsearch.passages import find_sentences
 from semsearch.searching import MODES, SearchOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path(__file__).parent / "results" / "latency.json"
 _DIMENSION = 384
 _PASSAGES_OF_AN_ARTICLE = 5
-_SENTENCES = 4  # of a passage
+_WORDS = 80  # of a passage
 _PIECE = re.compile(r"\w{1,6}|[^\w\s]")  # about as many pieces as the default model's tokenizer makes
 _SOURCES = 100
 _QUERIES = 200
+_QUESTION = 8  # words
 
 
 class RandomEmbedder:
@@ -71,8 +70,10 @@ class RandomEmbedder:
     def embed_passages_with_tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """Embed passages and their pieces."""
         tokens = [self._tokens(text) for text in texts]
-        means = np.stack([own.mean(axis=0) for own in tokens])
-        return means / np.linalg.norm(means, axis=1, keepdims=True), tokens
+        # Pieces of three letters and fewer hardly count, or all passages would be alike for their "the" and "of".
+        weights = [np.array([0.05 + (len(piece) > 3) for piece in _PIECE.findall(text)]) for text in texts]
+        means = np.stack([own_weights @ own for own_weights, own in zip(weights, tokens, strict=True)])
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32), tokens
 
     def embed_query_with_tokens(self, query: str) -> QueryTokens:
         """Embed a query and its pieces, and note how long it takes."""
@@ -102,14 +103,14 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--index", type=Path, help="keep the index there, and use the one that is there")
     arguments = parser.parse_args()
-    sentences = _sentences()
+    words = _words()
     with tempfile.TemporaryDirectory() as folder:
         index = arguments.index or Path(folder)
         embedder = RandomEmbedder()
         if not (index / "CURRENT").exists():
-            semsearch.build_index(_articles(sentences, arguments.passages), index, embedder=embedder)
+            semsearch.build_index(_articles(words, arguments.passages), index, embedder=embedder)
         with semsearch.open_index(index, embedder=embedder) as searcher:
-            asked = _questions(sentences)
+            asked = _questions(words)
             cases: dict[str, SearchOptions] = {mode: {"mode": mode} for mode in MODES}
             cases["hybrid, filter that leaves 50 %"] = {"where": "half = 1"}
             cases["hybrid, filter that leaves 1 %"] = {"where": "source = s1"}
@@ -143,29 +144,27 @@ def _ask(
     return {"cpu_seconds": seconds}
 
 
-def _sentences() -> list[str]:
-    texts = [article.text for article in semsearch.read_articles(ROOT / "corpus")]
-    return [text[start:end] for text in texts for start, end in find_sentences(text) if end - start > 40]
+def _words() -> list[str]:
+    """Return all the words of the sample archive, as often as they stand there."""
+    return [word for article in semsearch.read_articles(ROOT / "corpus") for word in article.text.split()]
 
 
-def _articles(sentences: Sequence[str], passages: int) -> Iterator[semsearch.Article]:
+def _articles(words: Sequence[str], passages: int) -> Iterator[semsearch.Article]:
     draw = np.random.default_rng(0)
     for number in range(passages // _PASSAGES_OF_AN_ARTICLE):
-        chosen = draw.integers(len(sentences), size=(_PASSAGES_OF_AN_ARTICLE, _SENTENCES))
-        text = "\n\n".join(" ".join(sentences[at] for at in paragraph) for paragraph in chosen)
+        chosen = draw.integers(len(words), size=(_PASSAGES_OF_AN_ARTICLE, _WORDS))
         yield semsearch.Article(
             f"{number}",
-            text,
-            title=" ".join(sentences[int(draw.integers(len(sentences)))].split()[:8]),
+            "\n\n".join(" ".join(words[at] for at in paragraph) + "." for paragraph in chosen),
+            title=" ".join(words[at] for at in draw.integers(len(words), size=8)),
             source=f"s{number % _SOURCES}",
             metadata={"half": number % 2},
         )
 
 
-def _questions(sentences: Sequence[str]) -> list[str]:
+def _questions(words: Sequence[str]) -> list[str]:
     draw = np.random.default_rng(1)
-    chosen = (sentences[int(at)].split() for at in draw.integers(len(sentences), size=_QUERIES))
-    return [" ".join(words[2:10]) for words in chosen]
+    return [" ".join(words[at] for at in draw.integers(len(words), size=_QUESTION)) for _ in range(_QUERIES)]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     python -m benchmarks.report [--check]
 
-Reads ``benchmarks/results/quality/*.json``, writes the tables between the marks ``<!-- figures: NAME -->`` and
-``<!-- figures: end -->`` of README.md and docs/ranking.md, and draws ``docs/images/quality.png`` and ``.svg``. With
-``--check`` nothing is written: it fails if a table is not what the results say.
+Reads ``benchmarks/results/quality/*.json`` and ``benchmarks/results/duplicates.json``, writes the tables between the
+marks ``<!-- figures: NAME -->`` and ``<!-- figures: end -->`` of README.md and docs/ranking.md, and draws
+``docs/images/quality.png`` and ``.svg``. With ``--check`` nothing is written: it fails if a table is not what the
+results say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "quality"
+DUPLICATES = Path(__file__).parent / "results" / "duplicates.json"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md")
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
-_MARK = re.compile(r"(<!-- figures: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- figures: end -->)", re.DOTALL)
+_MARK = re.compile(
+    r"(<!-- figures: (?P<name>[a-z-]+) -->\n)(?P<body>(?:(?!<!-- figures: ).)*)(<!-- figures: end -->)", re.DOTALL
+)
 _MEASURES = {
     "nDCG@10": "nDCG@10",
     "RR@10": "MRR@10",
@@ -33,6 +37,7 @@ _MEASURES = {
     "Success@1": "Success@1",
 }
 _PLAIN = "plain.articles.dense"  # a vector an article: what the first page of every tutorial does
+_SHIPPED = 0.6667  # the threshold of semsearch.selection
 
 Results = dict[str, dict[str, Any]]
 """For each collection what ``benchmarks.quality`` wrote, with what ``benchmarks.peers`` wrote under ``"peers"``."""
@@ -66,6 +71,10 @@ def read_results(folder: Path) -> Results:
 def _update(path: Path, results: Results, *, write: bool) -> bool:
     """Put the tables into a document. Returns whether it said anything else before."""
     before = path.read_text(encoding="utf-8")
+    names = [match["name"] for match in _MARK.finditer(before)]
+    if before.count("<!-- figures: ") != 2 * len(names) or not TABLES.keys() >= set(names):
+        tables = ", ".join(TABLES)
+        sys.exit(f"{path.name}: expected pairs of marks, an end after each of the tables {tables}; got {names}")
     after = _MARK.sub(lambda match: f"{match[1]}{TABLES[match['name']](results)}{match[4]}", before)
     if write and after != before:
         path.write_text(after, encoding="utf-8")
@@ -117,6 +126,48 @@ def ablations_table(results: Results) -> str:
     return _table(["hybrid with", *results], rows)
 
 
+def duplicates_table(measured: Mapping[str, Any]) -> str:
+    """How many copies are folded, and what else is: with other thresholds, and of each kind with the shipped one."""
+    rows = []
+    for row in measured["thresholds"]:
+        figures = [
+            *(f"{row[key]:.3f}" for key in ("recall", "recall_by_words", "precision")),
+            f"{row['folded']['goes on']} of {measured['pairs']['goes on']}",
+        ]
+        is_shipped = row["threshold"] == _SHIPPED
+        rows.append(["2/3" if is_shipped else f"{row['threshold']:g}", *figures])
+        rows[-1] = [f"**{cell}**" for cell in rows[-1]] if is_shipped else rows[-1]
+    kinds = measured["kinds"]
+    groups = {"repeats": "yes", "updates": "no", "goes on": "no"}
+    each = [
+        [kind, groups[group], _folded(kinds[kind]), _folded(kinds.get(f"{kind}: the original"))]
+        for group in groups
+        for kind in kinds
+        if kinds[kind]["group"] == group and not kind.endswith(": the original")
+    ]
+    heads = ["share of the runs", "recall", "recall by the words alone", "precision", "folded though it goes on"]
+    return f"{_table(heads, rows)}\n{_table(['the lower one', 'should fold', 'folds', 'the other way round'], each)}"
+
+
+def _folded(found: Mapping[str, int] | None) -> str:
+    return "" if found is None else f"{found['folded']} of {found['pairs']}"
+
+
+def diversity_table(measured: Mapping[str, Any]) -> str:
+    """How many of the ten best diversity keeps, of how many articles the ten are, and how well they rank."""
+    modes = list(dict.fromkeys(row["mode"] for row in measured["diversity"]))
+    cells: dict[float, list[str]] = {}
+    for row in sorted(measured["diversity"], key=lambda row: modes.index(row["mode"])):
+        figures = [f"{row['kept']:.0%}".replace("%", " %"), f"{row['articles']:.1f}", f"{row['nDCG@10']:.3f}"]
+        cells.setdefault(row["diversity"], []).extend(figures)
+    heads = [f"{mode}: {figure}" for mode in modes for figure in ("kept", "articles", "nDCG@10")]
+    return _table(["diversity", *heads], [[f"{value:g}", *figures] for value, figures in cells.items()])
+
+
+def _of_duplicates(table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
+    return lambda _: table(json.loads(DUPLICATES.read_text(encoding="utf-8")))
+
+
 def best_of(peers: dict[str, Any], peer: str) -> str | None:
     """Return which setting and mode of a peer has the highest nDCG@10."""
     own = [name for name in peers["means"] if name.split(".")[0] == peer]
@@ -127,6 +178,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "modes": modes_table,
     "peers": peers_table,
     "ablations": ablations_table,
+    "duplicates": _of_duplicates(duplicates_table),
+    "diversity": _of_duplicates(diversity_table),
 }
 
 

@@ -38,19 +38,22 @@ class Background:
 def choose_spans(store: TokenStore, keys: Iterable[bytes]) -> list[int]:
     """Return the rows of the passages from whose middle a span is taken.
 
-    They are those with the lowest keys, each key once: as good as drawn at random, and the same ones after a rebuild
-    unless one of them was changed.
+    They are those with the lowest keys: as good as drawn at random, and the same ones after a rebuild unless one of
+    them was changed. A passage that the corpus has more than once is not taken: its copies would be called hubs.
 
     Args:
         store: The token vectors.
         keys: For each passage the hash of its text.
     """
     lengths = store.lengths
-    lowest: dict[bytes, int] = {}
+    rows: dict[bytes, int] = {}
+    copied: set[bytes] = set()
     for row, key in enumerate(keys):
-        if lengths[row] >= _LEAST:
-            lowest.setdefault(key, row)
-    return [lowest[key] for key in sorted(lowest)[:_SPANS]]
+        if key in rows:
+            copied.add(key)
+        elif lengths[row] >= _LEAST:
+            rows[key] = row
+    return [rows[key] for key in sorted(rows.keys() - copied)[:_SPANS]]
 
 
 def measure_background(store: TokenStore, article_starts: NDArray[np.int64], spans: list[int]) -> Background:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +29,9 @@ __all__ = [
     "find_paragraphs",
     "find_sentences",
     "readable",
+    "spans_before_readable",
     "split_article",
     "split_text",
-    "unreadable_offset",
 ]
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -147,9 +147,12 @@ def readable(text: str) -> str:
     return _LONG_WORD.sub(r"\g<0> ", text)
 
 
-def unreadable_offset(text: str, offset: int) -> int:
-    """Return the offset in ``text`` of what is at ``offset`` in ``readable(text)``."""
-    return offset - sum(at.end() + spaces < offset for spaces, at in enumerate(_LONG_WORD.finditer(text)))
+def spans_before_readable(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans in ``text`` of what has these ``spans`` in ``readable(text)``."""
+    cuts = [at.end() + spaces for spaces, at in enumerate(_LONG_WORD.finditer(text))]  # where a space was put
+    if not cuts:
+        return list(spans)
+    return [(start - bisect_left(cuts, start), end - bisect_left(cuts, end)) for start, end in spans]
 
 
 def article_context(article: Article, count_tokens: CountTokens, *, limit: int) -> str:

@@ -365,7 +365,7 @@ class _Wording:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._runs: dict[int, frozenset[tuple[str, ...]]] = {}
+        self._runs: dict[int, frozenset[int]] = {}
 
     @cached_property
     def plain(self) -> str:
@@ -396,10 +396,11 @@ class _Wording:
         found = [name for name in _IN_SENTENCE.findall(body) if name[0].isupper()]
         return frozenset(_NUMBER_WORDS.get(name.casefold(), name.casefold()) for name in found)
 
-    def runs(self, length: int) -> frozenset[tuple[str, ...]]:
-        """Return the runs of ``length`` words; none if that is 0."""
+    def runs(self, length: int) -> frozenset[int]:
+        """Return the runs of ``length`` words, as their hashes; none if that is 0."""
         if length not in self._runs:
-            self._runs[length] = frozenset(zip(*(self.words[start:] for start in range(length)), strict=False))
+            runs = zip(*(self.words[start:] for start in range(length)), strict=False)
+            self._runs[length] = frozenset(map(hash, runs))  # tuples forget their hashes, numbers are their own
         return self._runs[length]
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from semsearch import Article, Passage, read_articles
-from semsearch.passages import article_context, find_paragraphs, find_sentences, readable, split_article, unreadable_offset
+from semsearch.passages import (
+    article_context,
+    find_paragraphs,
+    find_sentences,
+    readable,
+    spans_before_readable,
+    split_article,
+)
 from tests.embedder import WordEmbedder
 
 count_words = WordEmbedder().count_tokens
@@ -297,6 +304,5 @@ def test_sentences_are_spans_of_the_text(text: str, sentences: list[str]) -> Non
 @pytest.mark.parametrize("text", ["a short text", "x" * 350 + " and " + "y" * 250, "z" * 100, "z" * 101])
 def test_an_offset_in_readable_text_leads_back_to_the_text(text: str) -> None:
     parted = readable(text)
-    for offset, character in enumerate(parted):
-        if not character.isspace():
-            assert text[unreadable_offset(text, offset)] == character
+    spans = [(at, at + 1) for at, character in enumerate(parted) if not character.isspace()]
+    assert [text[a:b] for a, b in spans_before_readable(text, spans)] == [parted[a:b] for a, b in spans]

@@ -69,7 +69,8 @@ def signals(
 
 
 def hybrid_scores(signals: Signals) -> NDArray[np.float64]:
-    return np.asarray(np.sum(list(hybrid_parts(signals).values()), axis=0))
+    """The scores as if the weights were 0.8, 0.1, 0.1 and 0.2, which is easier on the eye than twelfths."""
+    return np.asarray(1.2 * np.sum(list(hybrid_parts(signals).values()), axis=0))
 
 
 APART = np.eye(4, dtype=np.float32)  # articles that have nothing in common: neighbours give nothing

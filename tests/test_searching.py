@@ -15,8 +15,8 @@ import pytest
 
 from semsearch import (
     Article,
-    Evidence,
     EmbedderMismatchError,
+    Evidence,
     Hit,
     ModelNotFoundError,
     Passage,

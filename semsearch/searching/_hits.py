@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semsearch.embedders import Embedder, TokenEmbedder
 from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
 from semsearch.lexical import LexicalIndex
-from semsearch.passages import find_sentences, readable, unreadable_offset
+from semsearch.passages import find_sentences, readable, spans_before_readable
 from semsearch.ranking import inverse_document_frequency
 from semsearch.records import Evidence, Explanation, Hit, WordMatch
 from semsearch.searching._questions import Question
@@ -88,7 +88,7 @@ class HitMaker:
         ):
             similarities = self._generation.tokens.similarities(question.tokens.embeddings, row)
             if len(spans) == similarities.shape[1]:  # else the tokenizer is not the one that it was
-                places = [(unreadable_offset(text, start), unreadable_offset(text, end)) for start, end in spans]
+                places = spans_before_readable(text, spans)
                 found[row] = _PassageTokens(text, len(context), places, similarities)
         return found
 

@@ -64,6 +64,7 @@ class Retrieval:
         """
         if mode == "lexical":
             rows, scores = self.passage_words.search(question.query.text, depth, allowed=allowed)
+            scores /= self.passage_words.highest_score(question.query.text) or 1
             return Ranked(rows, scores, {"lexical": scores}, complete=len(rows) < depth)
         assert question.embedding is not None  # noqa: S101 - for the type checker
         if mode == "dense":
