@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semsearch.background import Background, choose_spans, measure_background
 from semsearch.dense import DenseIndex, unit_rows
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, ModelNotFoundError, SemsearchError
@@ -136,9 +135,6 @@ def build_index(
             with _live_generation(folder, embedder, with_tokens) as before:
                 sink = _TokenSink(writer, embedder) if with_tokens else _NoTokens(embedder)
                 embeddings, embedded = _embed(archive, writer, before, embedder, sink, report)
-                if with_tokens:
-                    report(Progress("weighing passages"))
-                    writer.write_background(_background(archive, writer, before, embedded))
             report(Progress("writing the index"))
             _write_lexical(archive, writer, writer.archive.passages)
         dense = DenseIndex.build(embeddings)
@@ -327,17 +323,6 @@ def _embed(
                 report(Progress("embedding passages", done, total))
             sink.write(shard)
     return embeddings, done
-
-
-def _background(archive: Archive, writer: GenerationWriter, before: Generation | None, embedded: int) -> Background:
-    """Weigh the passages, or take over what they weighed if nothing has changed."""
-    keys, starts = list(archive.passage_keys()), archive.article_starts()
-    if before is not None and before.background is not None and embedded == 0:
-        same_articles = starts == before.article_starts.tolist()
-        if same_articles and keys == list(before.archive.passage_keys()):
-            return before.background
-    store = writer.read_tokens()
-    return measure_background(store, np.array(starts, dtype=np.int64), choose_spans(store, keys))
 
 
 def _texts(archive: Archive, rows: list[int], embedder: Embedder) -> dict[int, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BACKGROUND", "Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
+__all__ = ["Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
 
 _Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -22,9 +22,6 @@ _LATE = 8 / 12
 _DENSE = 1 / 12
 _ARTICLE = 1 / 12
 _LEXICAL = 2 / 12
-BACKGROUND = 0.5
-"""How much of what a passage owes to no question is taken off its late interaction."""
-
 _NEIGHBOURS = 3
 _HEAD = 10
 
@@ -39,8 +36,7 @@ class Signals:
         article_vectors: ``(m, dimension)``, unit rows: the mean of an article's passage vectors.
         article_dense: ``(m,)``: cosine of query and article vector.
         lexical: ``(m,)``: the article's BM25 as a share of the most that any text could have, 0 to 1.
-        late: ``(n,)``: late interaction of query and passage, see :func:`late_interaction`, less a share of its
-            background; None without token vectors.
+        late: ``(n,)``: late interaction of query and passage, see :func:`late_interaction`; None without token vectors.
         article_late: ``(m,)``: the same with all of an article's candidates taken as one text.
     """
 

@@ -50,7 +50,7 @@ _SHINGLE = 3  # words
 _REPEATED = 2 / 3
 # Cosines below which no text is read. Headlines are embedded with the passages, and those of copies differ; within an
 # article, where only the same text is looked for, nothing does but rounding.
-_NEAR = 0.5
+_NEAR = 0.4
 _NEAR_IN_ARTICLE = 0.99
 
 

@@ -13,8 +13,6 @@ from tests.embedder import WordEmbedder
 
 GENERATION_FILES = ["articles.sqlite", "dense.faiss", "embeddings.npy"]  # of every generation, beside lexical/
 TOKEN_FILES = [  # if its embedder gives token vectors
-    "token_background_articles.npy",
-    "token_background_passages.npy",
     "token_rotation.npy",
     "token_starts.npy",
     "tokens.u8",

@@ -70,8 +70,6 @@ SOME_FILES = [
 # What other texts of like lengths leave as it is: the rotation, the numbers of rows, and what is stored: nothing.
 ALIKE = {
     "token_rotation.npy",
-    "token_background_articles.npy",  # no passage of these is long enough to stand for a question
-    "token_background_passages.npy",
     "lexical/articles/*.pos",  # has nothing: phrases are found in passages
     *(name for name in LEXICAL_PATTERNS if name.endswith((".fast", ".fieldnorm", ".store"))),
 }

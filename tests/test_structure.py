@@ -30,7 +30,6 @@ ORDER = [
     "dense",
     "lexical",
     "tokens",
-    "background",
     "ranking",
     "selection",
     "storage",

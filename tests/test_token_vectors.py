@@ -211,9 +211,9 @@ def test_late_interaction_is_exact_where_nothing_was_coded(tmp_path: Path) -> No
         assert hit.explanation is not None
         own = by_passage[place(hit)]
         together = np.max([row for (article, _), row in by_passage.items() if article == hit.article.id], axis=0)
-        assert hit.explanation.parts["late interaction"] == pytest.approx(0.4 * float(weights @ own), abs=1e-5)
+        assert hit.explanation.parts["late interaction"] == pytest.approx(1 / 3 * float(weights @ own), abs=1e-5)
         assert hit.explanation.parts["article late interaction"] == pytest.approx(
-            0.4 * float(weights @ together), abs=1e-5
+            1 / 3 * float(weights @ together), abs=1e-5
         )
 
 
@@ -231,7 +231,7 @@ def test_only_the_likeliest_candidates_are_embedded_when_a_question_is_asked(tmp
         # Those that were not embedded are taken to be no better or worse than those that were.
         late = {hit.passage.text: hit.explanation.parts["late interaction"] for hit in hits if hit.explanation}
         best, *embedded = sorted((late.pop(text) for text in embedder.embedded), reverse=True)
-        assert best == pytest.approx(0.4, abs=1e-3)  # it has every word of the question
+        assert best == pytest.approx(1 / 3, abs=1e-3)  # it has every word of the question
         assert np.mean(list(late.values())) == pytest.approx(np.mean(embedded), abs=0.03)
         embedder.embedded.clear()
         for mode in ("dense", "lexical"):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
 from semsearch.passages import readable
-from semsearch.ranking import BACKGROUND, Signals, hybrid_parts, late_interaction
+from semsearch.ranking import Signals, hybrid_parts, late_interaction
 from semsearch.searching._questions import Question
 from semsearch.searching._texts import PassageTexts
 from semsearch.storage import Generation
@@ -171,10 +171,6 @@ class Retrieval:
         if self._generation.tokens is not None:
             similarities = self._generation.tokens.max_similarities(question.tokens.embeddings, rows)
             late, article_late = late_interaction(similarities, question.weights, signals.articles, count)
-            background = self._generation.background
-            assert background is not None  # noqa: S101 - for the type checker: it is there with the tokens
-            late -= BACKGROUND * background.passages[rows]
-            article_late -= BACKGROUND * background.articles[np.unique(self.article_of(rows))]
             return signals.with_late_interaction(late, article_late)
         # Without stored tokens those of the likeliest candidates are embedded now. How much higher late interaction is
         # than the cosine hardly depends on the candidate: for the others it is taken to be as much as for these.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from semsearch.background import Background
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
     from semsearch.lexical import LexicalIndex
@@ -56,8 +55,6 @@ _LEXICAL = "lexical"
 _TOKENS = "tokens.u8"
 _TOKEN_STARTS = "token_starts.npy"  # noqa: S105
 _TOKEN_ROTATION = "token_rotation.npy"  # noqa: S105
-_PASSAGE_BACKGROUND = "token_background_passages.npy"
-_ARTICLE_BACKGROUND = "token_background_articles.npy"
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
 _CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
@@ -118,17 +115,6 @@ class GenerationWriter:
 
         np.save(self.folder / _TOKEN_STARTS, np.cumsum([0, *lengths], dtype=np.int64), allow_pickle=False)
         np.save(self.folder / _TOKEN_ROTATION, rotation, allow_pickle=False)
-
-    def read_tokens(self) -> TokenStore:
-        """Return the tokens that were written."""
-        return _token_store(self.folder)
-
-    def write_background(self, background: Background) -> None:
-        """Write what passages and articles owe to no question."""
-        import numpy as np
-
-        np.save(self.folder / _PASSAGE_BACKGROUND, background.passages, allow_pickle=False)
-        np.save(self.folder / _ARTICLE_BACKGROUND, background.articles, allow_pickle=False)
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
@@ -230,7 +216,6 @@ class Generation:
         archive: Its articles and passages.
         article_starts: ``(articles,)`` int64: the first passage of each article.
         tokens: Its token vectors, or None if it has none.
-        background: What its passages and articles owe to no question, or None if it has no token vectors.
         embeddings: ``(passages, dimension)`` float16, memory-mapped.
     """
 
@@ -249,7 +234,7 @@ class Generation:
         if self.embeddings.shape != expected or self.embeddings.dtype != np.float16:
             found = f"{self.embeddings.shape} {self.embeddings.dtype}"
             raise IndexCorruptError(folder / _EMBEDDINGS, f"holds {found}, the manifest says {expected} float16")
-        self.tokens, self.background = self._open_tokens()
+        self.tokens = self._open_tokens()
         with contextlib.ExitStack() as stack:
             # Held open, so that the generation stays whole when writers remove its folder.
             self._dense = stack.enter_context((folder / _DENSE).open("rb"))
@@ -264,32 +249,24 @@ class Generation:
             self.article_starts = np.array(self.archive.article_starts(), dtype=np.int64)
             stack.pop_all()
 
-    def _open_tokens(self) -> tuple[TokenStore | None, Background | None]:
+    def _open_tokens(self) -> TokenStore | None:
         if _TOKENS not in self.manifest.files:
-            return None, None
+            return None
         import numpy as np
 
-        from semsearch.background import Background
+        from semsearch.tokens import TokenCodec, TokenStore
 
         path = self.folder / _TOKENS
         try:
-            store = _token_store(self.folder)
+            codec = TokenCodec(np.load(self.folder / _TOKEN_ROTATION, allow_pickle=False))
+            starts = np.load(self.folder / _TOKEN_STARTS, allow_pickle=False)
+            codes = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
+            store = TokenStore(codes, starts, codec)
         except (OSError, ValueError, EOFError, IndexError) as error:
             raise IndexCorruptError(path, f"does not hold the tokens that its starts divide ({error})") from None
-        counts = self.manifest.counts
-        if len(store) != counts.passages:
+        if len(store) != self.manifest.counts.passages:
             raise IndexCorruptError(path, f"holds the tokens of {len(store)} passages, not of all")
-        values = []
-        for name, count in ((_PASSAGE_BACKGROUND, counts.passages), (_ARTICLE_BACKGROUND, counts.articles)):
-            path = self.folder / name
-            try:
-                values.append(np.load(path, allow_pickle=False))
-            except (OSError, ValueError, EOFError) as error:
-                raise IndexCorruptError(path, f"is not a numpy file ({error})") from None
-            if values[-1].shape != (count,) or values[-1].dtype != np.float32:
-                found = f"{values[-1].shape} {values[-1].dtype}"
-                raise IndexCorruptError(path, f"holds {found}, the manifest says ({count},) float32")
-        return store, Background(*values)
+        return store
 
     def dense_index(self) -> DenseIndex:
         """Read the dense index.
@@ -334,17 +311,6 @@ class Generation:
         """Close the files; the memory map goes with the last array that uses it."""
         self._dense.close()
         self.archive.close()
-
-
-def _token_store(folder: Path) -> TokenStore:
-    import numpy as np
-
-    from semsearch.tokens import TokenCodec, TokenStore
-
-    codec = TokenCodec(np.load(folder / _TOKEN_ROTATION, allow_pickle=False))
-    starts = np.load(folder / _TOKEN_STARTS, allow_pickle=False)
-    codes = np.memmap(folder / _TOKENS, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
-    return TokenStore(codes, starts, codec)
 
 
 def open_generation(index: Path) -> Generation:
