@@ -13,10 +13,9 @@ from semsearch.ranking import Signals, hybrid_parts
 from semsearch.searching import Searcher
 from semsearch.searching._questions import ask
 from semsearch.searching._request import Request
+from semsearch.searching._retrieval import CANDIDATES
 
 __all__ = ["ABLATIONS", "ablated_runs"]
-
-_DEPTH = 200
 
 Scoring = Callable[[Signals], NDArray[np.float64]]
 
@@ -63,11 +62,12 @@ def ablated_runs(searcher: Searcher, dataset: Dataset) -> dict[str, Run]:
     for query, text in dataset.queries.items():
         request = Request(phrases=False)
         (question,) = ask([text], request, searcher._embedder, retrieval.passage_words)  # noqa: SLF001
-        rows, signals, _ = retrieval.signals(question, _DEPTH, None)
+        found = retrieval.candidates(question, CANDIDATES, None)
+        rows, signals = found.rows, retrieval.signals(question, found)
         ids = {row: stored.article.id for row, stored in searcher._generation.archive.passages(rows).items()}  # noqa: SLF001
         for name, scoring in ABLATIONS.items():
             ranked: dict[str, float] = {}
-            scores = scoring(signals) if signals is not None else np.empty(0)
+            scores = scoring(signals)
             for place in np.lexsort((rows, -scores)):
                 ranked.setdefault(ids[int(rows[place])], float(scores[place]))
             runs[name][query] = list(ranked.items())

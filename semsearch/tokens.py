@@ -128,11 +128,18 @@ class TokenStore:
         Returns:
             ``(t, n)`` float32.
         """
-        parts = [self.codes_of(row) for row in rows]
-        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        similarities = self._codec.similarities(query, np.concatenate(parts))
-        return np.asarray(np.maximum.reduceat(similarities.T, starts, axis=0).T, dtype=np.float32)
+        found, starts = self._compare(query, rows)
+        return np.asarray(np.maximum.reduceat(found.T, starts, axis=0).T, dtype=np.float32)
 
-    def similarities(self, query: NDArray[np.float32], row: int) -> NDArray[np.float32]:
-        """Return the cosine of each token of the query with each token of one passage: ``(t, tokens)`` float32."""
-        return self._codec.similarities(query, self.codes_of(row))
+    def similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        """Return the cosine of each token of the query with each token of each passage: ``(t, tokens)`` float32 each."""
+        found, starts = self._compare(query, rows)
+        return np.split(found, starts[1:], axis=1)
+
+    def _compare(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Compare a query with the tokens of passages, one after the other; also say where each one's begin."""
+        parts = [self.codes_of(int(row)) for row in rows]
+        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+        return self._codec.similarities(query, np.concatenate(parts)), starts

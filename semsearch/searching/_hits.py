@@ -82,11 +82,12 @@ class HitMaker:
         assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
         contexts = [self._texts.context_of(stored[row]) for row in rows]
         texts = [context + stored[row].passage.text for row, context in zip(rows, contexts, strict=True)]
+        all_spans = embedder.token_spans([readable(text) for text in texts])
+        all_similarities = self._generation.tokens.similarities(question.tokens.embeddings, np.array(rows))
         found = {}
-        for row, text, context, spans in zip(
-            rows, texts, contexts, embedder.token_spans([readable(text) for text in texts]), strict=True
+        for row, text, context, spans, similarities in zip(
+            rows, texts, contexts, all_spans, all_similarities, strict=True
         ):
-            similarities = self._generation.tokens.similarities(question.tokens.embeddings, row)
             if len(spans) == similarities.shape[1]:  # else the tokenizer is not the one that it was
                 places = spans_before_readable(text, spans)
                 found[row] = _PassageTokens(text, len(context), places, similarities)

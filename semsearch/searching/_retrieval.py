@@ -15,9 +15,11 @@ from semsearch.searching._questions import Question
 from semsearch.searching._texts import PassageTexts
 from semsearch.storage import Generation
 
-__all__ = ["Ranked", "Retrieval"]
+__all__ = ["CANDIDATES", "Candidates", "Ranked", "Retrieval"]
 
-_CANDIDATES = 64  # passages from dense search, and as many from lexical search, at least
+CANDIDATES = 64
+"""Passages that are taken from dense search, and as many from lexical search, to be ranked together."""
+
 _ARTICLE_CANDIDATES = 30  # articles from lexical search whose best passage is a candidate too
 _ARTICLE_DEPTH = 1000  # articles whose words are scored; beyond them the share is taken as none
 _ARTICLE_PASSAGES = 64  # passages of an article that are looked at for its best one and its vector
@@ -39,6 +41,22 @@ class Ranked(NamedTuple):
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
     parts: dict[str, NDArray[np.float64]]
+    complete: bool
+
+
+class Candidates(NamedTuple):
+    """What the searches found for a question.
+
+    Attributes:
+        rows: ``(n,)`` int64: the passages, ascending.
+        articles: ``(m,)`` int64: articles that share a word with it.
+        shares: ``(m,)`` float64: their BM25 as a share of the most that any text could have.
+        complete: Whether there is nothing more to be found.
+    """
+
+    rows: NDArray[np.int64]
+    articles: NDArray[np.int64]
+    shares: NDArray[np.float64]
     complete: bool
 
 
@@ -69,7 +87,7 @@ class Retrieval:
         assert question.embedding is not None  # noqa: S101 - for the type checker
         if mode == "dense":
             return self.nearest(question.embedding, depth, allowed)
-        return self._hybrid(question, max(depth, _CANDIDATES), allowed)
+        return self._hybrid(question, depth, allowed)
 
     def nearest(self, embedding: NDArray[np.float32], depth: int, allowed: _Mask | None) -> Ranked:
         """Rank by the cosine with ``embedding``, ``(dimension,)``."""
@@ -108,60 +126,100 @@ class Retrieval:
 
     def article_vectors(self, articles: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean direction of each article's passages: ``(n, dimension)`` float32, unit rows."""
-        return unit_rows(np.stack([self.vectors(self._first_passages(int(a))).mean(axis=0) for a in articles]))
+        rows, begins = self._first_passages(articles)
+        return unit_rows(np.add.reduceat(self.vectors(rows), begins, axis=0))
 
-    def _first_passages(self, article: int) -> slice:
-        """Return the rows of an article's passages, the first of them where it is very long."""
-        rows = self.passages_of(article)
-        return slice(rows.start, min(rows.stop, rows.start + _ARTICLE_PASSAGES))
+    def _first_passages(self, articles: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of articles' passages, of a long one the first, and where each article's begin in them."""
+        starts = self._generation.article_starts
+        ends = np.append(starts, len(self._generation.embeddings))[articles + 1]
+        counts = np.minimum(ends - starts[articles], _ARTICLE_PASSAGES)
+        begins = np.cumsum(counts) - counts
+        return np.arange(counts.sum()) + np.repeat(starts[articles] - begins, counts), begins
 
     def _hybrid(self, question: Question, depth: int, allowed: _Mask | None) -> Ranked:
-        rows, signals, complete = self.signals(question, depth, allowed)
-        if signals is None:
-            return Ranked(rows, np.empty(0), {}, complete=True)
-        parts = hybrid_parts(signals)
-        scores = np.sum(list(parts.values()), axis=0)
-        order = np.lexsort((rows, -scores))
-        return Ranked(rows[order], scores[order], {name: part[order] for name, part in parts.items()}, complete)
+        """Rank the candidates, and below them what is asked for beyond, in a ranking of its own.
 
-    def signals(
-        self, question: Question, depth: int, allowed: _Mask | None
-    ) -> tuple[NDArray[np.int64], Signals | None, bool]:
-        """Gather candidates, at least ``depth`` from each kind of search, and what is known of them.
-
-        Returns:
-            Their rows, ascending; what is known of them, None if there are none; and whether they are all there are.
+        So the first hits are the same however many are asked for; and a longer list does no harm to its head, as it
+        would if more passages of long articles had their say there.
         """
+        found = self.candidates(question, CANDIDATES, allowed)
+        ranked = self._ranked(question, found)
+        if depth <= max(CANDIDATES, len(found.rows)) or found.complete:
+            return ranked
+        more = self.candidates(question, depth, allowed)
+        more = more._replace(rows=np.setdiff1d(more.rows, found.rows))
+        if len(more.rows) == 0:
+            return ranked._replace(complete=more.complete)
+        below = self._ranked(question, more, embed_now=False)
+        lowest = ranked.scores[-1] if len(ranked.scores) else np.inf
+        scores = np.minimum(below.scores, lowest)
+        below.parts["further down"] = scores - below.scores
+        ranked.parts["further down"] = np.zeros(len(ranked.scores))
+        names = dict.fromkeys([*ranked.parts, *below.parts])
+        nothing = {True: np.zeros(len(ranked.rows)), False: np.zeros(len(below.rows))}
+        return Ranked(
+            np.concatenate([ranked.rows, below.rows]),
+            np.concatenate([ranked.scores, scores]),
+            {
+                name: np.concatenate([ranked.parts.get(name, nothing[True]), below.parts.get(name, nothing[False])])
+                for name in names
+            },
+            more.complete,
+        )
+
+    def _ranked(self, question: Question, found: Candidates, *, embed_now: bool = True) -> Ranked:
+        if len(found.rows) == 0:
+            return Ranked(found.rows, np.empty(0), {}, found.complete)
+        parts = hybrid_parts(self.signals(question, found, embed_now=embed_now))
+        scores = np.sum(list(parts.values()), axis=0)
+        order = np.lexsort((found.rows, -scores))
+        parts = {name: part[order] for name, part in parts.items()}
+        return Ranked(found.rows[order], scores[order], parts, found.complete)
+
+    def candidates(self, question: Question, depth: int, allowed: _Mask | None) -> Candidates:
+        """Gather at least ``depth`` passages from each kind of search, if there are as many."""
         assert question.embedding is not None  # noqa: S101 - for the type checker
         text, embedding = question.query.text, question.embedding
         articles_allowed = None
         if allowed is not None:
             articles_allowed = np.logical_or.reduceat(allowed, self._generation.article_starts)
-        article_rows, bm25 = self._article_words.search(text, _ARTICLE_DEPTH, allowed=articles_allowed)
+        articles, bm25 = self._article_words.search(text, _ARTICLE_DEPTH, allowed=articles_allowed)
         nearest = self._dense.search(embedding[None], depth, allowed=allowed)[0][0]
-        candidates = [nearest, self.passage_words.search(text, depth, allowed=allowed)[0]]
-        for article in article_rows[:_ARTICLE_CANDIDATES]:
-            passages = self._first_passages(int(article))
+        rows = [nearest, self.passage_words.search(text, depth, allowed=allowed)[0]]
+        if len(articles):
+            passages, begins = self._first_passages(articles[:_ARTICLE_CANDIDATES])
             cosines = self.vectors(passages) @ embedding
             if allowed is not None:
                 cosines[~allowed[passages]] = -2  # below any cosine
-            best = passages.start + int(np.argmax(cosines))
-            if allowed is None or allowed[best]:
-                candidates.append(np.array([best]))
-        rows = np.unique(np.concatenate(candidates))
-        if len(rows) == 0:
-            return rows, None, True
-        articles, members = np.unique(self.article_of(rows), return_inverse=True)
+            ends = np.append(begins[1:], len(passages))
+            best = [begin + int(np.argmax(cosines[begin:end])) for begin, end in zip(begins, ends, strict=True)]
+            rows.append(passages[[at for at in best if cosines[at] > -2]])
+        shares = bm25 / (self._article_words.highest_score(text) or 1)
+        return Candidates(np.unique(np.concatenate(rows)), articles, shares, complete=len(nearest) < depth)
+
+    def signals(self, question: Question, found: Candidates, *, embed_now: bool = True) -> Signals:
+        """Return what is known of candidates, of which there is at least one.
+
+        Args:
+            question: What is asked for.
+            found: The candidates.
+            embed_now: Whether to embed the likeliest ones' tokens if the index has none.
+        """
+        assert question.embedding is not None  # noqa: S101 - for the type checker
+        articles, members = np.unique(self.article_of(found.rows), return_inverse=True)
         vectors = self.article_vectors(articles)
-        shares = dict(zip(article_rows.tolist(), bm25 / (self._article_words.highest_score(text) or 1), strict=True))
+        shares = dict(zip(found.articles.tolist(), found.shares.tolist(), strict=True))
         signals = Signals(
             articles=members,
-            dense=self.vectors(rows) @ embedding,
+            dense=self.vectors(found.rows) @ question.embedding,
             article_vectors=vectors,
-            article_dense=vectors @ embedding,
+            article_dense=vectors @ question.embedding,
             lexical=np.array([shares.get(article, 0.0) for article in articles.tolist()]),
         )
-        return rows, self._with_late_interaction(question, rows, signals), len(nearest) < depth
+        if self._generation.tokens is None and not embed_now:
+            return signals
+        return self._with_late_interaction(question, found.rows, signals)
 
     def _with_late_interaction(self, question: Question, rows: NDArray[np.int64], signals: Signals) -> Signals:
         """Add what the tokens say, if the embedder gives any."""

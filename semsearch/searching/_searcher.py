@@ -23,7 +23,7 @@ from semsearch.records import ArticleHit, Hit, is_unicode
 from semsearch.searching._hits import HitMaker
 from semsearch.searching._questions import Question, ask
 from semsearch.searching._request import DEFAULT_K, Request, SearchOptions, check_count, check_queries
-from semsearch.searching._retrieval import Ranked, Retrieval
+from semsearch.searching._retrieval import CANDIDATES, Ranked, Retrieval
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen, group_by_article, select
 from semsearch.storage import Generation, Manifest, open_generation
@@ -35,7 +35,7 @@ __all__ = ["Searcher", "open_index"]
 
 _SPARE = 2  # times as many candidates as hits are looked at first, as some will be folded or be of the same article
 _GROWTH = 4
-_LEAST = 100  # candidates that are looked at then, at least: a hit has its duplicates however few hits are wanted
+_LEAST = CANDIDATES  # are looked at then, at least: a hit has its duplicates however few hits are wanted
 _RERANKED = 30  # candidates that a reranker reads at least
 _FILTERS = 64  # filters whose articles are remembered
 
