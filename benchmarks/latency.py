@@ -114,6 +114,7 @@ def main() -> None:
             cases: dict[str, SearchOptions] = {mode: {"mode": mode} for mode in MODES}
             cases["hybrid, filter that leaves 50 %"] = {"where": "half = 1"}
             cases["hybrid, filter that leaves 1 %"] = {"where": "source = s1"}
+            cases["hybrid, without evidence"] = {"evidence": False}
             cases["hybrid, explained"] = {"explain": True}
             measured = {name: _ask(searcher, embedder, asked, options) for name, options in cases.items()}
             result = {

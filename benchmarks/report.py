@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +23,6 @@ from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "quality"
-DUPLICATES = Path(__file__).parent / "results" / "duplicates.json"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md")
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
@@ -164,8 +164,19 @@ def diversity_table(measured: Mapping[str, Any]) -> str:
     return _table(["diversity", *heads], [[f"{value:g}", *figures] for value, figures in cells.items()])
 
 
-def _of_duplicates(table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
-    return lambda _: table(json.loads(DUPLICATES.read_text(encoding="utf-8")))
+def latency_table(measured: Mapping[str, Any]) -> str:
+    """CPU milliseconds of ranking beyond embedding the query."""
+    rows = []
+    for name, found in measured["cases"].items():
+        milliseconds = sorted(1000 * seconds for seconds in found["cpu_seconds"])
+        last = milliseconds[int(0.99 * len(milliseconds))]
+        rows.append([name, f"{statistics.median(milliseconds):.1f}", f"{last:.1f}"])
+    return _table(["mode", "CPU-ms a query, median", "99th percentile"], rows)
+
+
+def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
+    """Return the table of a result that has a file of its own beside the folder of the others."""
+    return lambda _: table(json.loads((RESULTS.parent / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def best_of(peers: dict[str, Any], peer: str) -> str | None:
@@ -178,8 +189,9 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "modes": modes_table,
     "peers": peers_table,
     "ablations": ablations_table,
-    "duplicates": _of_duplicates(duplicates_table),
-    "diversity": _of_duplicates(diversity_table),
+    "duplicates": _of("duplicates", duplicates_table),
+    "diversity": _of("duplicates", diversity_table),
+    "latency": _of("latency", latency_table),
 }
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from semsearch.products import inner_products
+
 __all__ = ["Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
 
 _Floats = NDArray[np.float32] | NDArray[np.float64]
@@ -139,7 +141,7 @@ def _from_neighbours(scores: NDArray[np.float64], signals: Signals) -> NDArray[n
     best = np.full(count, -np.inf)
     np.maximum.at(best, signals.articles, scores)
     excess = np.maximum(best - np.sort(best)[-min(_HEAD, count)], 0)
-    alike = signals.article_vectors @ signals.article_vectors.T
+    alike = inner_products(signals.article_vectors, signals.article_vectors)
     np.fill_diagonal(alike, -np.inf)
     threshold = np.partition(alike, -nearest, axis=1)[:, -nearest][:, None]
     alike = np.where(alike >= threshold, np.maximum(alike, 0), 0)

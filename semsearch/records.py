@@ -92,7 +92,8 @@ class WordMatch:
         word: The word of the query.
         found: The word of the passage, or of the title before it, that is most like it in its place; ``""`` if none is
             known.
-        similarity: Their cosine by late interaction, or 1.0 where they are the same word but for inflection.
+        similarity: Their cosine by late interaction; without it 1.0 where they are the same word but for inflection,
+            and 0.0 where none is found.
         weight: The word's share in the query, 0 to 1.
     """
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from semsearch.products import inner_products
+
 __all__ = ["TokenCodec", "TokenStore"]
 
 _LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], dtype=np.float32)
@@ -60,12 +62,6 @@ class TokenCodec:
         levels = np.searchsorted(_THRESHOLDS, scaled).astype(np.uint8).reshape(len(vectors), -1, _PER_BYTE)
         return np.asarray(np.bitwise_or.reduce(levels << _SHIFTS, axis=2), dtype=np.uint8)
 
-    def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the unit vectors that codes stand for: ``(n, bytes)`` uint8 to ``(n, dimension)`` float32."""
-        vectors = np.take(_TABLE, codes).view(np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray((vectors / lengths) @ self.rotation.T, dtype=np.float32)
-
     def similarities(self, query: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the cosines of unit vectors with the vectors that codes stand for.
 
@@ -76,14 +72,14 @@ class TokenCodec:
         Returns:
             ``(t, n)`` float32.
         """
-        rotated = self.rotate(query)
+        rotated = inner_products(query, self.rotation.T)
         padded = np.zeros((-(-len(query) // _QUERY_ROWS) * _QUERY_ROWS, len(self.rotation)), dtype=np.float32)
         padded[: len(query)] = rotated
         found = np.empty((len(codes), len(padded)), dtype=np.float32)
         for start in range(0, len(codes), _BLOCK):
             vectors = np.take(_TABLE, codes[start : start + _BLOCK]).view(np.float32)
             lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-            np.divide(vectors @ padded.T, lengths[:, None], out=found[start : start + _BLOCK])
+            np.divide(inner_products(vectors, padded), lengths[:, None], out=found[start : start + _BLOCK])
         return np.asarray(found[:, : len(query)].T)
 
 
@@ -102,15 +98,6 @@ class TokenStore:
     def __len__(self) -> int:
         """Return the number of passages."""
         return len(self._starts) - 1
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """How many tokens each passage has, ``(n,)`` int64."""
-        return np.diff(self._starts)
-
-    def vectors_of(self, row: int) -> NDArray[np.float32]:
-        """Return the vectors of a passage's tokens: ``(t, dimension)`` float32, unit rows."""
-        return self._codec.decode(self.codes_of(row))
 
     def codes_of(self, row: int) -> NDArray[np.uint8]:
         """Return the codes of a passage's tokens: ``(t, bytes_per_token)`` uint8."""
@@ -132,7 +119,7 @@ class TokenStore:
         return np.asarray(np.maximum.reduceat(found.T, starts, axis=0).T, dtype=np.float32)
 
     def similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-        """Return the cosine of each token of the query with each token of each passage: ``(t, tokens)`` float32 each."""
+        """Return the cosines of the query's tokens with those of each passage: ``(t, tokens)`` float32 each."""
         found, starts = self._compare(query, rows)
         return np.split(found, starts[1:], axis=1)
 

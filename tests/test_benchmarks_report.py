@@ -197,7 +197,6 @@ def page(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     for name, value in {
         "ROOT": tmp_path,
         "RESULTS": folder,
-        "DUPLICATES": tmp_path / "duplicates.json",
         "IMAGES": tmp_path / "images",
         "DOCUMENTS": (page,),
     }.items():
@@ -243,7 +242,7 @@ def test_a_figure_that_has_drifted_is_found(page: Path, monkeypatch: pytest.Monk
 def test_a_result_that_has_changed_is_found(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch)
     changed = {**DUPLICATES, "pairs": {"repeats": 300, "updates": 40, "goes on": 26}}
-    report.DUPLICATES.write_text(json.dumps(changed), encoding="utf-8")
+    (report.RESULTS.parent / "duplicates.json").write_text(json.dumps(changed), encoding="utf-8")
     with pytest.raises(SystemExit, match=r"^ranking\.md: "):
         run(monkeypatch, "--check")
 

@@ -254,6 +254,8 @@ def test_by_article_text_has_the_title_once_and_every_passage(run: Run) -> None:
     assert sorted(re.findall(r"paragraph (\d)", shown)) == ["1", "2"]
     assert "ask for higher pay" in shown
     assert "stranded freighter" in shown
+    assert shown.count("wire/harbour") == 1  # where it is from is said once
+    assert all(line == line.rstrip() for line in shown.splitlines())
 
 
 def test_an_explanation_is_printed_only_if_it_is_asked_for(run: Run) -> None:

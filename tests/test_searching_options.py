@@ -270,6 +270,20 @@ def test_a_passage_of_one_sentence_is_its_own_evidence(searcher: Searcher, mode:
     assert hit.passage.start > 0
 
 
+@pytest.mark.parametrize("kind", [WordEmbedder, TokenWordEmbedder])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_heading_is_no_evidence_but_where_it_is_alone(tmp_path: Path, kind: type[WordEmbedder], mode: str) -> None:
+    answer = "The members pay for the mission by a scale that the treaty has in an annex."
+    articles = [Article("paid", f"## Who pays\n\nIt begins in May. {answer}"), Article("bare", "## Who pays")]
+    embedder = kind()
+    build_index(articles, tmp_path / "index", embedder=embedder)
+    with open_index(tmp_path / "index", embedder=embedder) as searcher:
+        hits = searcher.search("who pays", mode=mode)
+    found = {hit.article.id: hit.evidence and hit.evidence.text for hit in hits}
+    assert found["bare"] == "## Who pays"
+    assert found["paid"] in (answer, "It begins in May.")
+
+
 def test_without_a_word_in_common_there_is_no_evidence_by_words(searcher: Searcher) -> None:
     assert {hit.evidence for hit in searcher.search("zebra", 20, mode="dense")} == {None}
     (hit, *_) = searcher.search("even", 1, mode="lexical")  # which is in the title only

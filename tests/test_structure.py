@@ -27,6 +27,7 @@ ORDER = [
     "readers",
     "passages",
     "embedders",
+    "products",
     "dense",
     "lexical",
     "tokens",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +42,7 @@ class TextOutput:
         """Print each hit: rank, title and score, where it is from, and the passage."""
         for hit in hits:
             self._head(hit.rank, hit.article, hit.score)
-            self._passage(hit, f"paragraph {hit.passage.paragraph}")
+            self._passage(hit, _origin(hit))
         if not hits:
             self._nothing()
 
@@ -51,8 +50,8 @@ class TextOutput:
         """Print each article: rank, title and score, where it is from, and its best passages."""
         for hit in hits:
             self._head(hit.rank, hit.article, hit.score)
-            for own in hit.hits:
-                self._passage(own, f"paragraph {own.passage.paragraph}")
+            for number, own in enumerate(hit.hits):  # where the article is from need not be said again
+                self._passage(own, f"paragraph {own.passage.paragraph}" if number else _origin(own))
         if not hits:
             self._nothing()
 
@@ -68,12 +67,12 @@ class TextOutput:
         self._console.print(head)
 
     def _passage(self, hit: Hit, place: str) -> None:
-        self._indented(_origin(hit.article, place), style="dim")
+        self._indented(printable(place), style="dim")
         if hit.explanation is not None:
             self._explanation(hit.explanation)
-        self._console.print(Padding(self._marked(hit), (0, 0, 0, _INDENT), expand=False))
+        self._indented(self._marked(hit))
         for copy in hit.duplicates[:_COPIES]:
-            self._indented("also: " + _origin(copy.article, f"paragraph {copy.passage.paragraph}"), style="dim")
+            self._indented(printable(f"also: {_origin(copy)}"), style="dim")
         if len(hit.duplicates) > _COPIES:
             self._indented(f"and {len(hit.duplicates) - _COPIES} more like it", style="dim")
         self._console.print()
@@ -91,13 +90,16 @@ class TextOutput:
 
     def _explanation(self, explanation: Explanation) -> None:
         parts = " + ".join(f"{name} {part:.3f}" for name, part in explanation.parts.items())
-        self._indented(parts.replace("+ -", "- "), style="magenta")
+        self._indented(printable(parts.replace("+ -", "- ")), style="magenta")
         words = [f"{w.word} ~ {w.found} {w.similarity:.2f}" if w.found else f"{w.word} -" for w in explanation.words]
         if words:
-            self._indented("; ".join(words), style="magenta")
+            self._indented(printable("; ".join(words)), style="magenta")
 
-    def _indented(self, line: str, style: str) -> None:
-        self._console.print(Padding(Text(printable(line), style=style), (0, 0, 0, _INDENT), expand=False))
+    def _indented(self, text: str | Text, style: str = "") -> None:
+        """Print wrapped lines, without spaces at their ends: what is copied from a terminal is to be clean."""
+        for line in Text.assemble(text, style=style).wrap(self._console, max(self._console.width - _INDENT, 1)):
+            line.rstrip()
+            self._console.print(Text.assemble(" " * _INDENT, line) if line else "", soft_wrap=True)
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did."""
@@ -151,11 +153,11 @@ class TextOutput:
         if dataset.unjudged:
             self._rows(f"{len(dataset.unjudged):,} queries have no relevant article and were left out", [])
         if evaluation.unknown:
-            self._rows(
-                f"{len(evaluation.unknown):,} relevant articles are not in the index and count as not found, "
-                f"{evaluation.unknown[0]} first",
-                [],
-            )
+            count, first = len(evaluation.unknown), evaluation.unknown[0]
+            said = f"{first}, a relevant article, is not in the index and counts as not found"
+            if count > 1:
+                said = f"{count:,} relevant articles are not in the index and count as not found, {first} first"
+            self._rows(said, [])
 
     def threshold(self, threshold: Threshold) -> None:
         """Print a suggested threshold, and what it does."""
@@ -187,7 +189,8 @@ class TextOutput:
             self._console.print(line, soft_wrap=True)
 
 
-def _origin(article: Article, place: str) -> str:
+def _origin(hit: Hit) -> str:
+    article, place = hit.article, f"paragraph {hit.passage.paragraph}"
     published = None if article.published is None else article.published.isoformat()
     return " · ".join(part for part in (article.source, published, place, article.url or article.id) if part)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -101,7 +102,7 @@ class SentenceTransformerEmbedder:
         if not texts:
             return np.empty((0, self._spec.dimension), dtype=np.float32)
         encode = self._model.encode_query if task == "query" else self._model.encode_document
-        with self._lock:
+        with self._lock, _one_thread() if len(texts) == 1 else contextlib.nullcontext():
             embeddings = encode(
                 list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
             )
@@ -125,7 +126,8 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
     def embed_query_with_tokens(self, query: str) -> QueryTokens:
         """Embed a query and its tokens, of as much of it as the model reads at once."""
         prompt = self._spec.query_prompt
-        (output,) = self._run([query], prompt, task="query")
+        with _one_thread():
+            (output,) = self._run([query], prompt, task="query")
         embeddings = _token_vectors(output)
         with self._lock:
             encoded = self._tokenizer(
@@ -167,6 +169,19 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
         with self._lock:
             outputs = encode(list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, output_value=None)
         return cast(list[dict[str, Any]], outputs)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run a model on one thread: for a single query, waking and awaiting others costs several times the work."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _is_plain(tokenizer: object) -> bool:

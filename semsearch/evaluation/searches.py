@@ -66,7 +66,9 @@ def evaluate_index(
     with tempfile.TemporaryDirectory() as folder:
         if index is None:
             if dataset.corpus is None:
-                raise CorpusError(dataset.name, "has no articles with it: name the index of those that were judged")
+                raise CorpusError(
+                    dataset.name, "has no articles with it: name the index of those that were judged (--index)"
+                )
             build_index(dataset.corpus, folder, progress=progress)
         with open_index(folder if index is None else index) as searcher:
             unknown = _unknown_articles(searcher, dataset)

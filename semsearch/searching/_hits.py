@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from semsearch.embedders import Embedder, TokenEmbedder
 from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
 from semsearch.lexical import LexicalIndex
-from semsearch.passages import find_sentences, readable, spans_before_readable
+from semsearch.passages import find_paragraphs, find_sentences, readable, spans_before_readable
 from semsearch.ranking import inverse_document_frequency
 from semsearch.records import Evidence, Explanation, Hit, WordMatch
 from semsearch.searching._questions import Question
@@ -95,7 +95,7 @@ class HitMaker:
 
     def _evidence(self, stored: StoredPassage, question: Question, tokens: _PassageTokens | None) -> Evidence | None:
         passage = stored.passage
-        sentences = find_sentences(passage.text)
+        sentences = _sentences(passage.text)
         if tokens is not None and question.weights is not None:
             moved = [(start + tokens.context, end + tokens.context) for start, end in sentences]
             best = sentence_by_tokens(tokens.similarities, question.weights, tokens.spans, moved)
@@ -123,6 +123,16 @@ class HitMaker:
             term: inverse_document_frequency(self._words.term_frequency(term), count)
             for term in self._words.terms(question.query.text)
         }
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Return the spans of the sentences that can answer: a heading, such as "Who pays", does only where it is alone."""
+    sentences = find_sentences(text)
+    headings = [one for one in find_paragraphs(text) if one.is_heading]
+    others = [
+        (start, end) for start, end in sentences if not any(one.start <= start and end <= one.end for one in headings)
+    ]
+    return others or sentences
 
 
 class _PassageTokens(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
 from semsearch.passages import readable
+from semsearch.products import inner_products
 from semsearch.ranking import Signals, hybrid_parts, late_interaction
 from semsearch.searching._questions import Question
 from semsearch.searching._texts import PassageTexts
@@ -17,10 +18,10 @@ from semsearch.storage import Generation
 
 __all__ = ["CANDIDATES", "Candidates", "Ranked", "Retrieval"]
 
-CANDIDATES = 64
+CANDIDATES = 50
 """Passages that are taken from dense search, and as many from lexical search, to be ranked together."""
 
-_ARTICLE_CANDIDATES = 30  # articles from lexical search whose best passage is a candidate too
+_ARTICLE_CANDIDATES = 15  # articles from lexical search whose best passage is a candidate too
 _ARTICLE_DEPTH = 1000  # articles whose words are scored; beyond them the share is taken as none
 _ARTICLE_PASSAGES = 64  # passages of an article that are looked at for its best one and its vector
 _EMBEDDED_NOW = 24  # candidates whose tokens are embedded when the question is asked, if the index has none
@@ -246,4 +247,4 @@ class Retrieval:
         assert isinstance(self._embedder, TokenEmbedder)  # noqa: S101 - for the type checker
         texts = [readable(text) for text in self._texts.embedded(rows.tolist())]
         _, vectors = self._embedder.embed_passages_with_tokens(texts)
-        return np.stack([(tokens.embeddings @ own.T).max(axis=1) for own in vectors], axis=1)
+        return np.stack([inner_products(tokens.embeddings, own).max(axis=1) for own in vectors], axis=1)
