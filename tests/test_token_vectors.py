@@ -226,10 +226,13 @@ def test_only_the_likeliest_candidates_are_embedded_when_a_question_is_asked(tmp
         hits = searcher.search("report w7 of the harbour", 80, fold_duplicates=False, explain=True)
         assert len(embedder.embedded) == _retrieval._EMBEDDED_NOW
         assert len(set(map(place, hits))) == 80
+        first = [hit for hit in hits if hit.explanation and hit.explanation.parts["late interaction"]]
+        assert hits[: len(first)] == first  # what only a deeper search found comes below, by everything else
+        assert _retrieval.CANDIDATES <= len(first) < 80
         assert hits[0].article.id == "7"
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         # Those that were not embedded are taken to be no better or worse than those that were.
-        late = {hit.passage.text: hit.explanation.parts["late interaction"] for hit in hits if hit.explanation}
+        late = {hit.passage.text: hit.explanation.parts["late interaction"] for hit in first if hit.explanation}
         best, *embedded = sorted((late.pop(text) for text in embedder.embedded), reverse=True)
         assert best == pytest.approx(1 / 3, abs=1e-3)  # it has every word of the question
         assert np.mean(list(late.values())) == pytest.approx(np.mean(embedded), abs=0.03)
