@@ -157,17 +157,12 @@ class Retrieval:
         scores = np.minimum(below.scores, lowest)
         below.parts["further down"] = scores - below.scores
         ranked.parts["further down"] = np.zeros(len(ranked.scores))
-        names = dict.fromkeys([*ranked.parts, *below.parts])
-        nothing = {True: np.zeros(len(ranked.rows)), False: np.zeros(len(below.rows))}
-        return Ranked(
-            np.concatenate([ranked.rows, below.rows]),
-            np.concatenate([ranked.scores, scores]),
-            {
-                name: np.concatenate([ranked.parts.get(name, nothing[True]), below.parts.get(name, nothing[False])])
-                for name in names
-            },
-            more.complete,
-        )
+        parts = {
+            name: np.concatenate([one.parts.get(name, np.zeros(len(one.rows))) for one in (ranked, below)])
+            for name in dict.fromkeys([*ranked.parts, *below.parts])
+        }
+        rows = np.concatenate([ranked.rows, below.rows])
+        return Ranked(rows, np.concatenate([ranked.scores, scores]), parts, more.complete)
 
     def _ranked(self, question: Question, found: Candidates, *, embed_now: bool = True) -> Ranked:
         if len(found.rows) == 0:
