@@ -6,10 +6,11 @@ Importing this package loads neither torch nor sentence-transformers; :func:`loa
 from __future__ import annotations
 
 from semsearch.embedders._load import DEFAULT_MODEL, load_embedder, load_reranker
-from semsearch.embedders._protocol import Embedder, EmbedderSpec, QueryTokens, Reranker, TokenEmbedder
+from semsearch.embedders._protocol import PRECISIONS, Embedder, EmbedderSpec, QueryTokens, Reranker, TokenEmbedder
 
 __all__ = [
     "DEFAULT_MODEL",
+    "PRECISIONS",
     "Embedder",
     "EmbedderSpec",
     "QueryTokens",

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "model_files"]
 
 _MODEL_FILES = (
     *("modules.json", "*config*.json"),
@@ -26,8 +26,7 @@ def fingerprint(folder: Path) -> str:
     folders in it only those of the model's modules count: others hold logs, checkpoints, and forms for other runtimes.
     """
     digest = hashlib.sha256()
-    files = {module / path.name for module in _modules(folder) for path in _model_files(folder / module)}
-    for name in sorted(files):
+    for name in model_files(folder):
         path = folder / name
         digest.update(f"{name} {path.stat().st_size}\n".encode())
         with path.open("rb") as stream:
@@ -36,7 +35,12 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _model_files(folder: Path) -> list[Path]:
+def model_files(folder: Path) -> list[PurePosixPath]:
+    """Return the files that a vector depends on, relative to the model's folder, sorted."""
+    return sorted({module / path.name for module in _modules(folder) for path in _files_of_module(folder / module)})
+
+
+def _files_of_module(folder: Path) -> list[Path]:
     """Return the files in a module's folder that make up the module."""
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     older = () if any(path.suffix == ".safetensors" for path in files) else _OLDER_WEIGHTS

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from semsearch.embedders._protocol import Embedder, Reranker
+from semsearch.embedders._cache import CompiledForm, find_form, known_fingerprint
+from semsearch.embedders._protocol import PRECISIONS, Embedder, Reranker
 from semsearch.errors import ModelNotFoundError
 
 __all__ = ["DEFAULT_MODEL", "load_embedder", "load_reranker"]
@@ -20,23 +22,36 @@ _HUB_OWNER_OF_RERANKERS = "cross-encoder"
 _LOADING = threading.Lock()
 
 
-def load_embedder(model: str | os.PathLike[str] = DEFAULT_MODEL, *, revision: str | None = None) -> Embedder:
+def load_embedder(
+    model: str | os.PathLike[str] = DEFAULT_MODEL, *, revision: str | None = None, precision: str | None = None
+) -> Embedder:
     """Load a sentence-transformers model. Nothing is downloaded; a model is loaded once a process.
+
+    A model is compiled when it is first loaded on a machine, which takes some seconds, and from then on runs without
+    torch. One that cannot be compiled is run by sentence-transformers.
 
     Args:
         model: A folder with a model in it, or a name: ``"all-MiniLM-L6-v2"``, which comes with semsearch, or that of a
             hub model that was downloaded before (``hf download BAAI/bge-small-en-v1.5``).
         revision: Which version of a hub model, if not the one that was downloaded last: what ``spec.revision`` says.
+        precision: What passages are embedded in: ``"float32"``; ``"bfloat16"``, which gives the same vectors (their
+            cosine is above 0.9999) in half the time where the processor has it; or ``"int8"``, which is faster still
+            and gives vectors of which some differ a little. None for the fastest that gives the same vectors. Queries
+            are embedded in float32.
 
     Returns:
         The embedder; one that also gives the vectors of tokens (:class:`TokenEmbedder`) if the model has them.
 
     Raises:
-        ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
+        ModelNotFoundError: If it is not on this machine, or cannot be loaded, or not run in that precision. The message
+            names the remedy.
+        ValueError: If there is no such precision.
     """
+    if precision is not None and precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     name, folder, found = _locate(os.fspath(model), revision)
     with _LOADING:  # two threads must not load one model twice, nor mix up what the libraries log of two
-        return _load(name, folder, found)
+        return _load(name, folder, found, precision)
 
 
 def load_reranker(model: str | os.PathLike[str]) -> Reranker:
@@ -62,10 +77,26 @@ def _load_cross_encoder(name: str, folder: Path) -> Reranker:
 
 
 @functools.lru_cache(maxsize=2)
-def _load(name: str, folder: Path, revision: str | None) -> Embedder:
+def _load(name: str, folder: Path, revision: str | None, precision: str | None) -> Embedder:
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"there is no model in the folder {str(folder)!r}: name the folder of a saved model")
+    fingerprint = known_fingerprint(folder)
+    form = find_form(fingerprint)
+    if form is None:
+        from semsearch.embedders._compile import compile_model
+
+        form = compile_model(name, folder, fingerprint)
+    if isinstance(form, CompiledForm):
+        from semsearch.embedders.compiled import CompiledEmbedder
+
+        return CompiledEmbedder(form, folder, replace(form.spec, name=name, revision=revision), precision=precision)
+    if precision not in (None, "float32"):
+        raise ModelNotFoundError(
+            f"the model {name!r} cannot be compiled ({form}): it runs in float32 only, leave out {precision!r}"
+        )
     from semsearch.embedders.sentence_transformer import load
 
-    return load(name, folder, revision=revision)
+    return load(name, folder, fingerprint, revision=revision)
 
 
 def _locate(name: str, revision: str | None, *, owner: str = _HUB_OWNER) -> tuple[str, Path, str | None]:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:  # so that an index can be described without loading numpy
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "EmbedderSpec", "QueryTokens", "Reranker", "TokenEmbedder"]
+__all__ = ["PRECISIONS", "Embedder", "EmbedderSpec", "QueryTokens", "Reranker", "TokenEmbedder"]
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+"""What a passage's vector can be computed in: ``bfloat16`` gives the same vectors, ``int8`` nearly the same ones."""
 
 
 @dataclass(frozen=True, slots=True)

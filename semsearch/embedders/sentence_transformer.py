@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from semsearch.embedders._fingerprint import fingerprint
 from semsearch.embedders._model import load_model
 from semsearch.embedders._protocol import EmbedderSpec, QueryTokens
+from semsearch.embedders._words import query_words
 from semsearch.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LIMIT = 512
 """Tokens that a model reads which has no limit of its own."""
 
 
-def load(name: str, folder: Path, *, revision: str | None = None) -> SentenceTransformerEmbedder:
+def load(name: str, folder: Path, fingerprint: str, *, revision: str | None = None) -> SentenceTransformerEmbedder:
     """Load the model in ``folder``, called ``name``, at the hub's ``revision``: with tokens, if it can give them.
 
     Raises:
@@ -40,11 +40,13 @@ def load(name: str, folder: Path, *, revision: str | None = None) -> SentenceTra
     if not (callable(tokenizer) or _is_plain(tokenizer)):
         raise ModelNotFoundError(f"the model {name!r} in {folder} has no tokenizer for texts: name another one")
     kind = SentenceTransformerTokenEmbedder if _gives_tokens(model) else SentenceTransformerEmbedder
-    return kind(model, name, fingerprint(folder), revision=revision)
+    return kind(model, name, fingerprint, revision=revision)
 
 
 class SentenceTransformerEmbedder:
     """An embedder that runs a sentence-transformers model in this process. Satisfies :class:`Embedder`.
+
+    It is for the models that cannot be compiled.
 
     Args:
         model: The model.
@@ -56,23 +58,23 @@ class SentenceTransformerEmbedder:
     def __init__(self, model: SentenceTransformer, name: str, fingerprint: str, *, revision: str | None = None) -> None:
         # A tokenizer keeps its truncation and padding as state, which a call sets: threads must take turns.
         self._lock = threading.Lock()
-        self._model = model
-        self._model.eval()
-        prompts = self._model.prompts
-        default_name = self._model.default_prompt_name or ""
+        self.model = model
+        self.model.eval()
+        prompts = self.model.prompts
+        default_name = self.model.default_prompt_name or ""
         default = prompts.get(default_name) or ""
         query_prompt = prompts.get("query") or default
         # That queries are a model's default use does not make its passages queries.
         passage_prompt = next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), "")
         passage_prompt = passage_prompt or ("" if default_name == "query" else default)
-        self._tokenizer = self._model.tokenizer
+        self._tokenizer = self.model.tokenizer
         self._tokenize = _without_truncation(self._tokenizer)
         prompt_tokens = self.count_tokens([passage_prompt])[0] if passage_prompt else 0
         self._spec = EmbedderSpec(
             name=name,
             fingerprint=fingerprint,
-            dimension=cast(int, self._model.get_embedding_dimension()),
-            max_tokens=_limit(self._model) - prompt_tokens,
+            dimension=cast(int, self.model.get_embedding_dimension()),
+            max_tokens=_limit(self.model) - prompt_tokens,
             query_prompt=query_prompt,
             passage_prompt=passage_prompt,
             revision=revision,
@@ -101,7 +103,7 @@ class SentenceTransformerEmbedder:
     def _embed(self, texts: Sequence[str], prompt: str, *, task: str) -> NDArray[np.float32]:
         if not texts:
             return np.empty((0, self._spec.dimension), dtype=np.float32)
-        encode = self._model.encode_query if task == "query" else self._model.encode_document
+        encode = self.model.encode_query if task == "query" else self.model.encode_document
         with self._lock, _one_thread() if len(texts) == 1 else contextlib.nullcontext():
             embeddings = encode(
                 list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
@@ -133,18 +135,7 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
             encoded = self._tokenizer(
                 prompt + query, truncation=True, max_length=len(embeddings), return_offsets_mapping=True
             )
-        words: list[int | None] = []
-        texts: list[str] = []
-        ends: dict[int, int] = {}
-        for word, (start, end) in zip(encoded.word_ids(), encoded["offset_mapping"], strict=True):
-            if word is None or end <= len(prompt):
-                words.append(None)
-                continue
-            if word not in ends:
-                ends[word] = len(texts)
-                texts.append("")
-            texts[ends[word]] += (prompt + query)[start:end]
-            words.append(ends[word])
+        words, texts = query_words(prompt + query, len(prompt), encoded.word_ids(), encoded["offset_mapping"])
         (embedding,) = _unit(_numpy(output["sentence_embedding"])[None])
         return QueryTokens(embedding, embeddings, words, texts)
 
@@ -165,7 +156,7 @@ class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):
         ]
 
     def _run(self, texts: Sequence[str], prompt: str, *, task: str) -> list[dict[str, Any]]:
-        encode = self._model.encode_query if task == "query" else self._model.encode_document
+        encode = self.model.encode_query if task == "query" else self.model.encode_document
         with self._lock:
             outputs = encode(list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, output_value=None)
         return cast(list[dict[str, Any]], outputs)

@@ -1,0 +1,180 @@
+"""A graph to its outputs: onnxruntime for queries, OpenVINO for passages where it is there.
+
+onnxruntime loads in a twentieth of a second and maps the weights from the model's own file: that is for a query from a
+cold shell. OpenVINO takes half a second to load and is then up to twice as fast, as it computes in bfloat16 where the
+processor does: that is for a build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semsearch.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["SENTENCE_EMBEDDING", "TOKEN_EMBEDDINGS", "OnnxRuntime", "OpenVinoRuntime", "best_precision"]
+
+# What the outputs of a graph are called.
+SENTENCE_EMBEDDING = "sentence_embedding"
+TOKEN_EMBEDDINGS = "token_embeddings"  # noqa: S105 - no password
+
+_PACKED_AFTER = 8
+"""Queries after which the weights are packed as matrix products like them: that takes as long as ten queries, and makes
+each twice as fast. A single query from a shell is better off without."""
+
+_OPENVINO_PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+_INT8_GROUP = 128  # components that share a scale when activations are quantised, too
+
+
+class OnnxRuntime:
+    """Runs a graph in float32, on the thread that asks; threads may ask at the same time.
+
+    Args:
+        graph: An ONNX file.
+        folder: The folder of the file with the weights that the graph names.
+
+    Raises:
+        ModelNotFoundError: If the weights are not there.
+    """
+
+    def __init__(self, graph: bytes, folder: Path) -> None:
+        self._graph = graph
+        self._folder = folder
+        self._runs = 0
+        self._session = self._open(packed=False)
+        self._packing = threading.Lock()
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], *, tokens: bool) -> list[NDArray[np.float32]]:
+        """Return the vectors of texts, ``(n, dimension)``, and if ``tokens`` those of theirs, ``(n, t, dimension)``.
+
+        Args:
+            ids: ``(n, t)``: the tokens' numbers.
+            mask: ``(n, t)``: 1 for a token, 0 for padding, which is on the right.
+            tokens: Whether the vectors of tokens are wanted.
+        """
+        self._runs += 1
+        if self._runs == _PACKED_AFTER:
+            with self._packing:
+                self._session = self._open(packed=True)
+        outputs = [SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS][: 1 + tokens]
+        found: list[NDArray[np.float32]] = self._session.run(outputs, {"input_ids": ids, "attention_mask": mask})
+        return found
+
+    def _open(self, *, packed: bool) -> onnxruntime.InferenceSession:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC  # others gain nothing
+        options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._folder))
+        try:
+            return onnxruntime.InferenceSession(self._graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # what it raises has no common class
+            raise _not_loaded(self._folder, error) from error
+
+
+class OpenVinoRuntime:
+    """Runs a graph on as many threads as ask, each batch on one.
+
+    Args:
+        graph: An ONNX file.
+        folder: The folder of the file with the weights that the graph names.
+        precision: One of :data:`~semsearch.embedders.PRECISIONS`.
+        threads: How many may ask at the same time.
+
+    Raises:
+        ModelNotFoundError: If the weights are not there.
+    """
+
+    def __init__(self, graph: bytes, folder: Path, *, precision: str, threads: int) -> None:
+        import openvino
+
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,
+        }
+        if precision == "int8":
+            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = _INT8_GROUP
+        try:
+            core = openvino.Core()
+            model = core.read_model(_with_weights(graph, folder, quantised=precision == "int8"))
+            self._model = core.compile_model(model, "CPU", settings)
+        except Exception as error:  # as above
+            raise _not_loaded(folder, error) from error
+        self._local = threading.local()
+
+    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], *, tokens: bool) -> list[NDArray[np.float32]]:
+        """Return the vectors of texts, and of their tokens: see :meth:`OnnxRuntime.run`.
+
+        They are overwritten when the same thread runs the next batch.
+        """
+        if not hasattr(self._local, "request"):
+            self._local.request = self._model.create_infer_request()
+        found = self._local.request.infer(
+            {"input_ids": ids, "attention_mask": mask}, share_inputs=True, share_outputs=True
+        )
+        return [found[name] for name in [SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS][: 1 + tokens]]
+
+
+def best_precision() -> str | None:
+    """Return the fastest precision that gives the same vectors on this processor; None if OpenVINO is not there."""
+    try:
+        import openvino
+    except ImportError:
+        return None
+    with contextlib.suppress(RuntimeError):
+        if "bf16" in str(openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT")):
+            return "bfloat16"
+    return "float32"
+
+
+def _with_weights(graph: bytes, folder: Path, *, quantised: bool) -> bytes:
+    """Return the graph with its weights in it, those of its products in 8 bits if they are to be ``quantised``."""
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_model
+
+    model = onnx.load_model_from_string(graph)
+    load_external_data_for_model(model, str(folder))
+    if quantised:
+        _quantise(model)
+    return bytes(model.SerializeToString())
+
+
+def _quantise(model: Any) -> None:
+    """Put 8-bit weights with a scale for each output in the place of those of the products."""
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    weights = {node.input[1] for node in graph.node if node.op_type == "Gemm"}
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    added = []
+    for name in sorted(weights & tensors.keys()):
+        values = numpy_helper.to_array(tensors[name]).astype(np.float32)
+        scales = np.maximum(np.abs(values).max(axis=1), 1e-12) / np.float32(127)
+        levels = np.rint(values / scales[:, None]).astype(np.int8)
+        graph.initializer.remove(tensors[name])
+        graph.initializer.extend(
+            [numpy_helper.from_array(levels, f"{name}.levels"), numpy_helper.from_array(scales, f"{name}.scales")]
+        )
+        added.append(helper.make_node("DequantizeLinear", [f"{name}.levels", f"{name}.scales"], [name], axis=0))
+    nodes = [*added, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _not_loaded(folder: Path, error: Exception) -> ModelNotFoundError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return ModelNotFoundError(
+        f"the model in {folder} cannot be run as it was compiled ({reason}): download or save it again"
+    )
