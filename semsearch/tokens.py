@@ -58,9 +58,11 @@ class TokenCodec:
         """Return the codes of unit vectors: ``(n, dimension)`` float32 to ``(n, bytes_per_token)`` uint8."""
         if len(vectors) == 0:
             return np.empty((0, self.bytes_per_token), dtype=np.uint8)
-        scaled = self.rotate(vectors) * np.float32(np.sqrt(len(self.rotation)))
-        levels = np.searchsorted(_THRESHOLDS, scaled).astype(np.uint8).reshape(len(vectors), -1, _PER_BYTE)
-        return np.asarray(np.bitwise_or.reduce(levels << _SHIFTS, axis=2), dtype=np.uint8)
+        rotated = self.rotate(vectors)
+        levels = np.zeros(rotated.shape, dtype=np.uint8)
+        for threshold in _THRESHOLDS / np.float32(np.sqrt(len(self.rotation))):
+            levels += rotated > threshold
+        return np.bitwise_or.reduce([levels[:, at::_PER_BYTE] << shift for at, shift in enumerate(_SHIFTS)])
 
     def similarities(self, query: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the cosines of unit vectors with the vectors that codes stand for.
