@@ -303,9 +303,12 @@ def suggest_threshold(dataset: Path, qrels: Path | None, k: int, index: Path, mo
 
 
 def _output(form: str | None) -> Output:
-    from semsearch.cli._json import JsonOutput
-    from semsearch.cli._text import TextOutput
-
     if form is None:
         form = "text" if sys.stdout.isatty() else "json"
-    return TextOutput() if form == "text" else JsonOutput()
+    if form == "text":
+        from semsearch.cli._text import TextOutput
+
+        return TextOutput()
+    from semsearch.cli._json import JsonOutput
+
+    return JsonOutput()

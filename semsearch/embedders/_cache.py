@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,9 +48,14 @@ def cache_folder() -> Path:
     named = os.environ.get("SEMSEARCH_CACHE")
     if named:
         return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("semsearch", appauthor=False))
+    # As the library platformdirs has it, whose import costs as much as embedding five queries.
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(base), "semsearch")  # noqa: PTH111 - Path's raises where there is no home
 
 
 def find_form(fingerprint: str) -> CompiledForm | str | None:
@@ -108,6 +113,8 @@ def _folder_of(fingerprint: str) -> Path:
 
 def _keep(fingerprint: str, parts: Mapping[str, bytes], about: Mapping[str, Any]) -> None:
     """Put a folder in place as a whole: whoever looks meanwhile finds the old one, the new one or none."""
+    import tempfile
+
     folder = _folder_of(fingerprint)
     with _optional():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +129,8 @@ def _keep(fingerprint: str, parts: Mapping[str, bytes], about: Mapping[str, Any]
 
 
 def _replace(path: Path, content: bytes) -> None:
+    import tempfile
+
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as stream:
         stream.write(content)
     Path(stream.name).replace(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from semsearch.embedders._runtimes import OnnxRuntime, OpenVinoRuntime, best_pre
 from semsearch.embedders._words import query_words
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from tokenizers import Encoding
 
 __all__ = ["CompiledEmbedder"]
@@ -146,6 +147,8 @@ class CompiledEmbedder:
 
     @cached_property
     def _workers(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
         return ThreadPoolExecutor(_processors(), thread_name_prefix="semsearch-embedder")
 
     def _inputs(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
