@@ -62,7 +62,8 @@ class TokenCodec:
         levels = np.zeros(rotated.shape, dtype=np.uint8)
         for threshold in _THRESHOLDS / np.float32(np.sqrt(len(self.rotation))):
             levels += rotated > threshold
-        return np.bitwise_or.reduce([levels[:, at::_PER_BYTE] << shift for at, shift in enumerate(_SHIFTS)])
+        parts = [levels[:, at::_PER_BYTE] << shift for at, shift in enumerate(_SHIFTS)]
+        return np.asarray(np.bitwise_or.reduce(parts), dtype=np.uint8)
 
     def similarities(self, query: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the cosines of unit vectors with the vectors that codes stand for.
