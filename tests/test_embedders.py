@@ -27,6 +27,11 @@ def model(tiny_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
 
 
+def load_exactly(model: str | Path) -> Embedder:
+    """A model that embeds passages in float32, whatever the processor can do besides."""
+    return load_embedder(model, precision="float32")
+
+
 def change_json(path: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
@@ -133,7 +138,7 @@ def test_a_model_of_the_hub_that_is_not_in_the_cache_is_named_with_the_remedy(
 
 
 def test_prompts_go_before_queries_and_passages(tiny_model: Path) -> None:
-    embedder = load_embedder(tiny_model)
+    embedder = load_exactly(tiny_model)
     assert (embedder.spec.query_prompt, embedder.spec.passage_prompt) == ("ask: ", "tell me: ")
     assert_same(embedder.embed_queries(TEXTS), by_hand(tiny_model, [f"ask: {text}" for text in TEXTS]))
     assert_same(embedder.embed_passages(TEXTS), by_hand(tiny_model, [f"tell me: {text}" for text in TEXTS]))
@@ -158,14 +163,14 @@ def test_prompts_are_found_under_the_names_that_models_give_them(
     model: Path, prompts: dict[str, str], default: str | None, query_prompt: str, passage_prompt: str
 ) -> None:
     change_json(model / "config_sentence_transformers.json", prompts=prompts, default_prompt_name=default)
-    embedder = load_embedder(model)
+    embedder = load_exactly(model)
     assert (embedder.spec.query_prompt, embedder.spec.passage_prompt) == (query_prompt, passage_prompt)
     assert_same(embedder.embed_queries(TEXTS), by_hand(model, [query_prompt + text for text in TEXTS]))
     assert_same(embedder.embed_passages(TEXTS), by_hand(model, [passage_prompt + text for text in TEXTS]))
 
 
 def test_the_default_model_has_no_prompts() -> None:
-    embedder = load_embedder()
+    embedder = load_exactly(DEFAULT_MODEL)
     assert (embedder.spec.query_prompt, embedder.spec.passage_prompt) == ("", "")
     assert_same(embedder.embed_queries(TEXTS), embedder.embed_passages(TEXTS))
 
@@ -185,7 +190,7 @@ def test_no_texts_have_no_vectors(tiny_model: Path) -> None:
 
 
 def test_a_vector_depends_on_its_own_text_alone() -> None:
-    embedder = load_embedder()
+    embedder = load_exactly(DEFAULT_MODEL)
     texts = [*TEXTS, "peace " * 200, "a"]  # padded to the longest when they are embedded together
     together = embedder.embed_passages(texts)
     assert_same(together, np.concatenate([embedder.embed_passages([text]) for text in texts]))

@@ -16,7 +16,7 @@ from semsearch import Article, EmbedderMismatchError, ModelNotFoundError, build_
 from semsearch.embedders import QueryTokens, TokenEmbedder
 from semsearch.embedders._fingerprint import fingerprint
 from semsearch.embedders._model import missing_weights
-from tests.test_embedders import TEXTS, assert_same, by_hand, change_json, letters
+from tests.test_embedders import TEXTS, assert_same, by_hand, change_json, letters, load_exactly
 
 OLD, NEW = "0" * 40, "1" * 40  # what a hub calls two versions
 
@@ -70,7 +70,7 @@ def test_weights_are_found_however_a_model_keeps_them(
     model: Path, tiny_model: Path, keep: Callable[[Path], None]
 ) -> None:
     keep(model)
-    assert_same(load_embedder(model).embed_passages(TEXTS), load_embedder(tiny_model).embed_passages(TEXTS))
+    assert_same(load_exactly(model).embed_passages(TEXTS), load_exactly(tiny_model).embed_passages(TEXTS))
 
 
 def test_a_model_whose_weights_are_tied_and_that_has_no_limit_is_loaded(tiny_model: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def tokens_by_hand(model: Path, text: str) -> NDArray[np.float32]:
 
 
 def token_embedder(model: Path) -> TokenEmbedder:
-    embedder = load_embedder(model)
+    embedder = load_exactly(model)
     assert isinstance(embedder, TokenEmbedder)
     return embedder
 

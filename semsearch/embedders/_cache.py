@@ -1,29 +1,30 @@
 """What is kept of models between processes, in the user's cache: compiled forms, and what a model's files hash to.
 
-All of it may be removed at any time, and is then made anew. ``SEMSEARCH_CACHE`` names another folder for it.
+All of it may be removed at any time, and is then made anew. ``SEMSEARCH_CACHE`` names another folder for it. A file
+that is not as it was written is as good as none: each begins with the hash of the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from semsearch.embedders._fingerprint import fingerprint, model_files
+from semsearch._version import __version__
+from semsearch.embedders._fingerprint import State, file_state, fingerprint, model_files
 from semsearch.embedders._protocol import EmbedderSpec
 
 __all__ = ["CompiledForm", "cache_folder", "find_form", "keep_form", "keep_refusal", "known_fingerprint"]
 
-_VERSION = 1
+_VERSION = 2
 """Rises when compiled forms are made in another way: those that are there are then not used."""
-
-_ABOUT, _GRAPH, _TOKENIZER = "about.json", "graph.onnx", "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,16 @@ class CompiledForm:
     """A compiled model, but for its weights, which stay in the model's own file.
 
     Attributes:
-        graph: An ONNX file, which names the places of the weights.
+        graph: An ONNX file, which names the file with the weights and their places in it.
         tokenizer: A tokenizer as the library tokenizers writes it.
-        weights: The name of the file with the weights, in the model's folder.
         spec: What identifies the embedder; ``name`` and ``revision`` are those that it was found by then.
+        bfloat16: Whether passages' vectors were seen to be the same in bfloat16.
     """
 
     graph: bytes
     tokenizer: bytes
-    weights: str
     spec: EmbedderSpec
+    bfloat16: bool = False
 
 
 def cache_folder() -> Path:
@@ -48,41 +49,47 @@ def cache_folder() -> Path:
     named = os.environ.get("SEMSEARCH_CACHE")
     if named:
         return Path(named)
-    # As the library platformdirs has it, whose import costs as much as embedding five queries.
+    with contextlib.suppress(RuntimeError):  # there is no home
+        folder = Path(_user_cache()).expanduser()
+        if folder.is_absolute():
+            return folder / "semsearch"
+    return Path(os.devnull)  # no folder, so that nothing is found in it, nor kept
+
+
+def _user_cache() -> str:
+    """Return where this system keeps what may be removed."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base), "semsearch")  # noqa: PTH111 - Path's raises where there is no home
+        return os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    if sys.platform == "darwin":
+        return "~/Library/Caches"
+    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"
 
 
-def find_form(fingerprint: str) -> CompiledForm | str | None:
-    """Return the compiled form of a model; why there is none; or None if none has been made yet."""
-    folder = _folder_of(fingerprint)
-    about = _read(folder / _ABOUT)
-    if isinstance(about.get("refused"), str):
-        return str(about["refused"])
-    try:
-        parts = {name: (folder / name).read_bytes() for name in (_GRAPH, _TOKENIZER)}
-        spec = EmbedderSpec(**about["spec"])
-        intact = about["sha256"] == _checksums(parts) and spec.fingerprint == fingerprint
-        return CompiledForm(parts[_GRAPH], parts[_TOKENIZER], str(about["weights"]), spec) if intact else None
-    except (OSError, KeyError, TypeError):
+def find_form(fingerprint: str, weights: str) -> CompiledForm | str | None:
+    """Return the compiled form of a model; why there is none; or None if none has been made yet.
+
+    Args:
+        fingerprint: What identifies the model.
+        weights: The name of its file with the weights: where they are is part of the form.
+    """
+    about, parts = _read(_place(fingerprint, weights))
+    if "refused" in about:  # another version may know better
+        return str(about["refused"]) if about["version"] == __version__ else None
+    if not about:
         return None
+    length = about["graph"]
+    return CompiledForm(parts[:length], parts[length:], EmbedderSpec(**about["spec"]), about["bfloat16"])
 
 
-def keep_form(form: CompiledForm) -> None:
+def keep_form(form: CompiledForm, weights: str) -> None:
     """Keep a compiled form, in place of what was kept of the model."""
-    parts = {_GRAPH: form.graph, _TOKENIZER: form.tokenizer}
-    about = {"spec": asdict(form.spec), "weights": form.weights, "sha256": _checksums(parts)}
-    _keep(form.spec.fingerprint, parts, about)
+    about = {"spec": asdict(form.spec), "bfloat16": form.bfloat16, "graph": len(form.graph)}
+    _keep(_place(form.spec.fingerprint, weights), about, form.graph + form.tokenizer)
 
 
-def keep_refusal(fingerprint: str, reason: str) -> None:
+def keep_refusal(fingerprint: str, weights: str, reason: str) -> None:
     """Keep that a model cannot be compiled, and why."""
-    _keep(fingerprint, {}, {"refused": reason})
+    _keep(_place(fingerprint, weights), {"refused": reason, "version": __version__})
 
 
 def known_fingerprint(folder: Path) -> str:
@@ -90,69 +97,57 @@ def known_fingerprint(folder: Path) -> str:
 
     A file counts as changed if its size, or its time of change to the nanosecond, is another one.
     """
-    place = cache_folder() / "fingerprints" / f"{_short_hash(str(folder.resolve()))}.json"
-    state = [[name.as_posix(), *_state(folder / name)] for name in model_files(folder)]
-    known = _read(place)
-    if known.get("files") == state and isinstance(known.get("fingerprint"), str):
+    folder = folder.resolve()
+    return _fingerprint_of(folder, tuple((name.as_posix(), file_state(folder / name)) for name in model_files(folder)))
+
+
+@functools.lru_cache(maxsize=8)
+def _fingerprint_of(folder: Path, files: tuple[tuple[str, State], ...]) -> str:
+    place = cache_folder() / "fingerprints" / _short_hash(str(folder))
+    state = [[name, *state] for name, state in files]
+    known, _ = _read(place)
+    if known.get("files") == state:
         return str(known["fingerprint"])
     found = fingerprint(folder)
-    with _optional():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _replace(place, json.dumps({"files": state, "fingerprint": found}).encode())
+    _keep(place, {"files": state, "fingerprint": found})
     return found
 
 
-def _state(path: Path) -> tuple[int, int, int]:
-    about = path.stat()
-    return about.st_size, about.st_mtime_ns, about.st_ctime_ns
+def _place(fingerprint: str, weights: str) -> Path:
+    return cache_folder() / f"models-{_VERSION}" / _short_hash(f"{fingerprint} {weights}")
 
 
-def _folder_of(fingerprint: str) -> Path:
-    return cache_folder() / f"models-{_VERSION}" / _short_hash(fingerprint)
+def _keep(path: Path, about: Mapping[str, Any], parts: bytes = b"") -> None:
+    """Write a file as a whole: whoever looks meanwhile finds the old one, the new one or none.
 
-
-def _keep(fingerprint: str, parts: Mapping[str, bytes], about: Mapping[str, Any]) -> None:
-    """Put a folder in place as a whole: whoever looks meanwhile finds the old one, the new one or none."""
+    Goes on if the cache cannot be written: without a home, on a full disk, or while another process reads the old one.
+    """
     import tempfile
 
-    folder = _folder_of(fingerprint)
-    with _optional():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-", ignore_cleanup_errors=True) as temporary:
-            new = Path(temporary, "new")
-            new.mkdir()
-            for name, content in {**parts, _ABOUT: json.dumps(about).encode()}.items():
-                (new / name).write_bytes(content)
-            if folder.exists():
-                folder.rename(Path(temporary, "old"))
-            new.rename(folder)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as stream:
-        stream.write(content)
-    Path(stream.name).replace(path)
-
-
-@contextlib.contextmanager
-def _optional() -> Iterator[None]:
-    """Go on if the cache cannot be written: without a home, on a full disk, or where another process was faster."""
+    content = json.dumps(about).encode() + b"\n" + parts
     with contextlib.suppress(OSError):
-        yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-", ignore_cleanup_errors=True) as temporary:
+            new = Path(temporary, "new")
+            new.write_bytes(_checksum(content) + content)
+            new.replace(path)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return what was kept in a file: nothing if it is not there, or not as it was written."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        data = path.read_bytes()
+    except OSError:
+        return {}, b""
+    length = len(_checksum(b""))
+    if data[:length] != _checksum(data[length:]):
+        return {}, b""
+    about, _, parts = data[length:].partition(b"\n")
+    return json.loads(about), parts
 
 
-def _checksums(parts: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in parts.items()}
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
 def _short_hash(text: str) -> str:

@@ -7,23 +7,22 @@ form is not used and the model runs as the library runs it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semsearch.embedders._cache import CompiledForm, keep_form, keep_refusal
 from semsearch.embedders._graph import Architecture, NotCompilableError, read_weights, write_graph
+from semsearch.embedders._protocol import TokenEmbedder
+from semsearch.embedders._runtimes import best_precision
 from semsearch.embedders.compiled import CompiledEmbedder
 from semsearch.embedders.sentence_transformer import SentenceTransformerEmbedder, SentenceTransformerTokenEmbedder, load
-from semsearch.errors import ModelNotFoundError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+__all__ = ["compile_form"]
 
-__all__ = ["compile_model"]
-
-_WEIGHTS = "model.safetensors"
 _FAMILIES = {
     "bert": "bert",
     "camembert": "roberta",
@@ -35,6 +34,7 @@ _FAMILIES = {
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
 _MPNET_PADDING = 1  # whatever the configuration says
 _AGREEMENT = 0.9999  # the least cosine of a compiled vector with the model's own
+_TOKENS_AGREEMENT = 0.999  # the same for those of tokens, of which an index keeps two bits a component
 _SAMPLES = (
     "The treaty was signed by 12 states; the mission left in May 2022.",
     "legal basis for deployment",
@@ -44,8 +44,8 @@ _SAMPLES = (
 )
 
 
-def compile_model(name: str, folder: Path, fingerprint: str) -> CompiledForm | str:
-    """Compile the model in ``folder``, and keep what comes of it for other processes.
+def compile_form(name: str, folder: Path, weights: Path, fingerprint: str) -> CompiledForm | str:
+    """Compile the model in ``folder``, whose weights are in the file ``weights``, and keep it for other processes.
 
     Returns:
         Its compiled form, or why it has none.
@@ -55,27 +55,38 @@ def compile_model(name: str, folder: Path, fingerprint: str) -> CompiledForm | s
     """
     original = load(name, folder, fingerprint)
     try:
-        form = CompiledForm(_graph(original, folder), _tokenizer(original), _WEIGHTS, original.spec)
-        _require_agreement(CompiledEmbedder(form, folder, original.spec, precision="float32"), original)
-    except (NotCompilableError, ModelNotFoundError) as reason:
-        keep_refusal(fingerprint, str(reason))
+        form = _compiled(original, weights)
+    except NotCompilableError as reason:
+        keep_refusal(fingerprint, weights.name, str(reason))
         return str(reason)
-    keep_form(form)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the library still runs the model; it may pass, too
+        return next(iter(str(error).splitlines()), type(error).__name__)
+    keep_form(form, weights.name)
     return form
 
 
-def _graph(original: SentenceTransformerEmbedder, folder: Path) -> bytes:
+def _compiled(original: SentenceTransformerEmbedder, weights: Path) -> CompiledForm:
+    """Return the compiled form of a model, once it was seen to give what the model gives."""
     if not isinstance(original, SentenceTransformerTokenEmbedder):
         raise NotCompilableError("its vectors are not pooled from those of a transformer's tokens")
-    if not (folder / _WEIGHTS).is_file():
-        raise NotCompilableError(f"its weights are not in one file {_WEIGHTS}")
-    return write_graph(_architecture(original.model), read_weights(folder / _WEIGHTS), _WEIGHTS)
+    if not weights.is_file():
+        raise NotCompilableError("its weights are not in one file model.safetensors")
+    graph = write_graph(_architecture(original), read_weights(weights), weights.name)
+    form = CompiledForm(graph, _tokenizer(original), original.spec)
+    own = _vectors(original)
+    for precision in dict.fromkeys([best_precision() or "float32", "float32"]):
+        compiled = CompiledEmbedder(form, weights, original.spec, precision=precision)
+        if compiled.count_tokens(_SAMPLES) != original.count_tokens(_SAMPLES):
+            raise NotCompilableError("its tokens are others when it is compiled")
+        if _agree(_vectors(compiled), own):
+            return replace(form, bfloat16=precision == "bfloat16")
+    raise NotCompilableError("its vectors are others when it is compiled")
 
 
-def _architecture(model: SentenceTransformer) -> Architecture:
+def _architecture(original: SentenceTransformerEmbedder) -> Architecture:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
-    transformer, pooling, *others = model
+    transformer, pooling, *others = original.model
     if not isinstance(pooling, Pooling) or not all(isinstance(module, Normalize) for module in others):
         raise NotCompilableError("it has modules besides a transformer, pooling and normalisation")
     if pooling.pooling_mode not in ("mean", "cls") or not pooling.include_prompt:
@@ -116,15 +127,22 @@ def _tokenizer(original: SentenceTransformerEmbedder) -> bytes:
     return bytes(tokenizer.to_str().encode())
 
 
-def _require_agreement(compiled: CompiledEmbedder, original: SentenceTransformerEmbedder) -> None:
-    """Raise NotCompilableError unless the compiled embedder gives what the model gives."""
-    assert isinstance(original, SentenceTransformerTokenEmbedder)  # noqa: S101 - for the type checker
-    if compiled.count_tokens(_SAMPLES) != original.count_tokens(_SAMPLES):
-        raise NotCompilableError("its tokens are others when it is compiled")
-    passages, tokens = compiled.embed_passages_with_tokens(_SAMPLES)
-    own_passages, own_tokens = original.embed_passages_with_tokens(_SAMPLES)
-    pairs = [(passages, own_passages), *zip(tokens, own_tokens, strict=True)]
-    pairs.append((compiled.embed_queries(_SAMPLES), original.embed_queries(_SAMPLES)))
-    for vectors, own in pairs:
-        if vectors.shape != own.shape or not np.einsum("ij,ij->i", vectors, own).min() >= _AGREEMENT:
-            raise NotCompilableError("its vectors are others when it is compiled")
+class _Vectors(NamedTuple):
+    """What an embedder makes of the samples: of each as a passage and as a query, and of each passage's tokens."""
+
+    texts: NDArray[np.float32]
+    tokens: list[NDArray[np.float32]]
+
+
+def _vectors(embedder: TokenEmbedder) -> _Vectors:
+    passages, tokens = embedder.embed_passages_with_tokens(_SAMPLES)
+    return _Vectors(np.concatenate([passages, embedder.embed_queries(_SAMPLES)]), tokens)
+
+
+def _agree(vectors: _Vectors, own: _Vectors) -> bool:
+    pairs = zip([vectors.texts, *vectors.tokens], [own.texts, *own.tokens], strict=True)
+    least = [_AGREEMENT, *[_TOKENS_AGREEMENT] * len(own.tokens)]
+    return all(
+        one.shape == other.shape and np.einsum("ij,ij->i", one, other).min() >= cosine
+        for (one, other), cosine in zip(pairs, least, strict=True)
+    )

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["fingerprint", "model_files"]
+__all__ = ["State", "file_state", "fingerprint", "model_files"]
 
 _MODEL_FILES = (
     *("modules.json", "*config*.json"),
@@ -17,6 +17,20 @@ _MODEL_FILES = (
     *("*.safetensors", "*.safetensors.index.json"),
 )
 _OLDER_WEIGHTS = ("pytorch_model*.bin", "*.bin.index.json", "adapter_model.bin")  # loaded where none are .safetensors
+
+
+class State(NamedTuple):
+    """What changes when a file does: its size in bytes, and times in nanoseconds."""
+
+    size: int
+    modified: int
+    changed: int
+
+
+def file_state(path: Path) -> State:
+    """Return the state of a file. Raises OSError if it is not there."""
+    about = path.stat()
+    return State(about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 def fingerprint(folder: Path) -> str:
@@ -28,7 +42,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in model_files(folder):
         path = folder / name
-        digest.update(f"{name} {path.stat().st_size}\n".encode())
+        digest.update(f"{name} {path.stat().st_size}\n".encode("utf-8", "surrogateescape"))
         with path.open("rb") as stream:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
@@ -51,17 +65,25 @@ def _modules(folder: Path) -> Iterator[PurePosixPath]:
     """Yield the folders of a model's modules, relative to its own, which is the first."""
     yield PurePosixPath()
     for module in _read(folder / "modules.json", list):
-        path = PurePosixPath(module["path"])
+        # What is not as it should be is refused when the model is loaded, which comes after this.
+        path = _inside(module.get("path") if isinstance(module, dict) else None)
         yield path
         # A router has a folder for each of its modules in its own.
         for name in ("router_config.json", "config.json"):
-            yield from (path / part for part in _read(folder / path / name, dict).get("types", ()))
+            types = _read(folder / path / name, dict).get("types")
+            yield from (path / _inside(part) for part in (types if isinstance(types, dict | list) else ()))
+
+
+def _inside(path: object) -> PurePosixPath:
+    """Return a path in the model's folder: the folder itself for anything else."""
+    found = PurePosixPath(path if isinstance(path, str) and "\0" not in path else "")
+    return PurePosixPath() if found.is_absolute() or ".." in found.parts else found
 
 
 def _read(path: Path, kind: type) -> Any:
     """Return the JSON in a file, or nothing of its kind if that is not what is there."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # whatever a model needs, loading it has asked for before
+    except (OSError, ValueError, RecursionError):  # as above
         return kind()
     return content if isinstance(content, kind) else kind()

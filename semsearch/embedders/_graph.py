@@ -31,6 +31,7 @@ _LONGEST_HEADER = 100_000_000  # bytes, as the safetensors library has it
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
 _WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}
 _MASKED = -10_000.0  # is added to the attention of padding; exp of it is 0
+_LEAST_COUNT = 1e-9  # of tokens: a text without any has the vector 0, as in the library
 _MPNET_FARTHEST = 128  # tokens apart; beyond it MPNet takes all distances for equal
 
 
@@ -89,12 +90,17 @@ def read_weights(path: Path) -> dict[str, Weight]:
         try:
             header = json.loads(stream.read(length))
             return {
-                name: _weight(entry, 8 + length, size)
+                _present_name(name): _weight(entry, 8 + length, size)
                 for name, entry in header.items()
                 if name != "__metadata__" and entry["dtype"] in _DTYPES
             }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NotCompilableError(f"{path.name} is no safetensors file ({error})") from None
+
+
+def _present_name(name: str) -> str:
+    """Return what a weight is called today; the first BERT models called those of a normalisation otherwise."""
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def _weight(entry: Mapping[str, Any], start: int, size: int) -> Weight:
@@ -269,7 +275,8 @@ class _Graph:
         if self._architecture.pooling == "cls":
             return self._node("Gather", hidden, self._int(0), axis=1)
         total = self._node("ReduceSum", self._node("Mul", hidden, mask), self._ints([1]), keepdims=0)
-        return self._node("Div", total, self._node("ReduceSum", mask, self._ints([1]), keepdims=0))
+        count = self._node("ReduceSum", mask, self._ints([1]), keepdims=0)
+        return self._node("Div", total, self._node("Max", count, self._float(_LEAST_COUNT)))
 
     def _distance_bias(self, tokens: str) -> str:
         """Return what MPNet adds to the attention for how far apart two tokens are: ``(1, heads, tokens, tokens)``."""

@@ -51,7 +51,7 @@ def load_embedder(
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     name, folder, found = _locate(os.fspath(model), revision)
     with _LOADING:  # two threads must not load one model twice, nor mix up what the libraries log of two
-        return _load(name, folder, found, precision)
+        return _load(name, folder, found, precision, _fingerprint(folder))
 
 
 def load_reranker(model: str | os.PathLike[str]) -> Reranker:
@@ -76,20 +76,25 @@ def _load_cross_encoder(name: str, folder: Path) -> Reranker:
     return load(name, folder)
 
 
-@functools.lru_cache(maxsize=2)
-def _load(name: str, folder: Path, revision: str | None, precision: str | None) -> Embedder:
+def _fingerprint(folder: Path) -> str:
     if not folder.is_dir():
         raise ModelNotFoundError(f"there is no model in the folder {str(folder)!r}: name the folder of a saved model")
-    fingerprint = known_fingerprint(folder)
-    form = find_form(fingerprint)
-    if form is None:
-        from semsearch.embedders._compile import compile_model
+    try:
+        return known_fingerprint(folder)
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"the model in {folder} cannot be read ({error.filename}: {error.strerror}): save or download it again"
+        ) from None
 
-        form = compile_model(name, folder, fingerprint)
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, folder: Path, revision: str | None, precision: str | None, fingerprint: str) -> Embedder:
+    form = _form(name, folder, fingerprint)
     if isinstance(form, CompiledForm):
         from semsearch.embedders.compiled import CompiledEmbedder
 
-        return CompiledEmbedder(form, folder, replace(form.spec, name=name, revision=revision), precision=precision)
+        spec = replace(form.spec, name=name, revision=revision)
+        return CompiledEmbedder(form, _weights(folder), spec, precision=precision)
     if precision not in (None, "float32"):
         raise ModelNotFoundError(
             f"the model {name!r} cannot be compiled ({form}): it runs in float32 only, leave out {precision!r}"
@@ -97,6 +102,22 @@ def _load(name: str, folder: Path, revision: str | None, precision: str | None) 
     from semsearch.embedders.sentence_transformer import load
 
     return load(name, folder, fingerprint, revision=revision)
+
+
+def _form(name: str, folder: Path, fingerprint: str, *, anew: bool = False) -> CompiledForm | str:
+    """Return a model's compiled form, or why it has none: as it was kept, or else made now."""
+    weights = _weights(folder)
+    form = None if anew else find_form(fingerprint, weights.name)
+    if form is not None:
+        return form
+    from semsearch.embedders._compile import compile_form
+
+    return compile_form(name, folder, weights, fingerprint)
+
+
+def _weights(folder: Path) -> Path:
+    """Return the file with a model's weights: in the hub's cache there is a link in its place."""
+    return (folder / "model.safetensors").resolve()
 
 
 def _locate(name: str, revision: str | None, *, owner: str = _HUB_OWNER) -> tuple[str, Path, str | None]:

@@ -8,6 +8,9 @@ processor does: that is for a build.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +18,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semsearch.embedders._fingerprint import file_state
 from semsearch.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["SENTENCE_EMBEDDING", "TOKEN_EMBEDDINGS", "OnnxRuntime", "OpenVinoRuntime", "best_precision"]
+__all__ = [
+    "SENTENCE_EMBEDDING",
+    "TOKEN_EMBEDDINGS",
+    "OnnxRuntime",
+    "OpenVinoRuntime",
+    "best_precision",
+    "require_precision",
+]
 
 # What the outputs of a graph are called.
 SENTENCE_EMBEDDING = "sentence_embedding"
@@ -39,18 +50,18 @@ class OnnxRuntime:
 
     Args:
         graph: An ONNX file.
-        folder: The folder of the file with the weights that the graph names.
+        weights: The file with the weights, by the name that the graph has for it: onnxruntime follows no link.
 
     Raises:
         ModelNotFoundError: If the weights are not there.
     """
 
-    def __init__(self, graph: bytes, folder: Path) -> None:
+    def __init__(self, graph: bytes, weights: Path) -> None:
         self._graph = graph
-        self._folder = folder
-        self._runs = 0
+        self._weights = weights
+        self._runs = itertools.count(1)
         self._session = self._open(packed=False)
-        self._packing = threading.Lock()
+        self._state = file_state(weights)
 
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], *, tokens: bool) -> list[NDArray[np.float32]]:
         """Return the vectors of texts, ``(n, dimension)``, and if ``tokens`` those of theirs, ``(n, t, dimension)``.
@@ -60,27 +71,42 @@ class OnnxRuntime:
             mask: ``(n, t)``: 1 for a token, 0 for padding, which is on the right.
             tokens: Whether the vectors of tokens are wanted.
         """
-        self._runs += 1
-        if self._runs == _PACKED_AFTER:
-            with self._packing:
-                self._session = self._open(packed=True)
+        if next(self._runs) == _PACKED_AFTER:
+            self._pack()
         outputs = [SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS][: 1 + tokens]
         found: list[NDArray[np.float32]] = self._session.run(outputs, {"input_ids": ids, "attention_mask": mask})
         return found
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the file with the weights is still as it was."""
+        try:
+            return file_state(self._weights) == self._state
+        except OSError:
+            return False
+
+    def _pack(self) -> None:
+        """Pack the weights, if they can still be had; if not, the mapped ones are gone on with."""
+        with contextlib.suppress(ModelNotFoundError):
+            packed = self._open(packed=True)
+            if self.is_up_to_date:
+                self._session = packed
+
     def _open(self, *, packed: bool) -> onnxruntime.InferenceSession:
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # which it has on Windows
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors
+        options.log_severity_level = 4  # errors are raised, and need not be printed, too
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC  # others gain nothing
+        folder = str(self._weights.parent)
         options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(self._folder))
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
             return onnxruntime.InferenceSession(self._graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # what it raises has no common class
-            raise _not_loaded(self._folder, error) from error
+            raise _not_loaded(self._weights.parent, error) from error
 
 
 class OpenVinoRuntime:
@@ -88,7 +114,7 @@ class OpenVinoRuntime:
 
     Args:
         graph: An ONNX file.
-        folder: The folder of the file with the weights that the graph names.
+        weights: The file with the weights.
         precision: One of :data:`~semsearch.embedders.PRECISIONS`.
         threads: How many may ask at the same time.
 
@@ -96,9 +122,8 @@ class OpenVinoRuntime:
         ModelNotFoundError: If the weights are not there.
     """
 
-    def __init__(self, graph: bytes, folder: Path, *, precision: str, threads: int) -> None:
-        import openvino
-
+    def __init__(self, graph: bytes, weights: Path, *, precision: str, threads: int) -> None:
+        openvino = _openvino()
         settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": threads,
@@ -108,10 +133,10 @@ class OpenVinoRuntime:
             settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = _INT8_GROUP
         try:
             core = openvino.Core()
-            model = core.read_model(_with_weights(graph, folder, quantised=precision == "int8"))
+            model = core.read_model(_with_weights(graph, weights, quantised=precision == "int8"))
             self._model = core.compile_model(model, "CPU", settings)
         except Exception as error:  # as above
-            raise _not_loaded(folder, error) from error
+            raise _not_loaded(weights.parent, error) from error
         self._local = threading.local()
 
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], *, tokens: bool) -> list[NDArray[np.float32]]:
@@ -127,25 +152,62 @@ class OpenVinoRuntime:
         return [found[name] for name in [SENTENCE_EMBEDDING, TOKEN_EMBEDDINGS][: 1 + tokens]]
 
 
+@functools.cache
 def best_precision() -> str | None:
     """Return the fastest precision that gives the same vectors on this processor; None if OpenVINO is not there."""
     try:
-        import openvino
+        openvino = _openvino()
     except ImportError:
         return None
     with contextlib.suppress(RuntimeError):
-        if "bf16" in str(openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT")):
+        if openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.bf16:
             return "bfloat16"
     return "float32"
 
 
-def _with_weights(graph: bytes, folder: Path, *, quantised: bool) -> bytes:
+def _openvino() -> Any:
+    """Import OpenVINO, without what would tell its makers of that over the network: it takes that for not installed."""
+    modules: dict[str, Any] = sys.modules
+    blocked = "openvino_telemetry"
+    free = blocked not in modules
+    if free:
+        modules[blocked] = None
+    try:
+        import openvino
+    finally:
+        if free:
+            del modules[blocked]
+    return openvino
+
+
+def require_precision(precision: str) -> None:
+    """Raise ModelNotFoundError if passages cannot be embedded in a precision on this machine."""
+    if precision == "float32":
+        return
+    best = best_precision()
+    if best is None:
+        raise ModelNotFoundError(f"{precision} needs OpenVINO, which 'pip install openvino' brings: or leave it out")
+    if precision == "bfloat16" and best != "bfloat16":
+        raise ModelNotFoundError("this processor does not compute in bfloat16: leave it out")
+
+
+def _with_weights(graph: bytes, weights: Path, *, quantised: bool) -> bytes:
     """Return the graph with its weights in it, those of its products in 8 bits if they are to be ``quantised``."""
     import onnx
-    from onnx.external_data_helper import load_external_data_for_model
 
     model = onnx.load_model_from_string(graph)
-    load_external_data_for_model(model, str(folder))
+    # Not by onnx's own helper, which takes a file with two names for an attack: some installers make such files.
+    with weights.open("rb") as file:
+        for tensor in model.graph.initializer:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            if place:
+                file.seek(int(place["offset"]))
+                data = file.read(int(place["length"]))
+                if len(data) != int(place["length"]):
+                    raise ValueError("the file of its weights is shorter than it was")
+                tensor.raw_data = data
+                tensor.ClearField("external_data")
+                tensor.data_location = onnx.TensorProto.DEFAULT
     if quantised:
         _quantise(model)
     return bytes(model.SerializeToString())

@@ -7,15 +7,16 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semsearch.embedders._cache import CompiledForm
 from semsearch.embedders._protocol import EmbedderSpec, QueryTokens
-from semsearch.embedders._runtimes import OnnxRuntime, OpenVinoRuntime, best_precision
+from semsearch.embedders._runtimes import OnnxRuntime, OpenVinoRuntime, best_precision, require_precision
 from semsearch.embedders._words import query_words
+from semsearch.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,15 @@ _BATCH = 8
 """Texts of like length that are run together; 4 to 16 are about equally fast, more are slower."""
 
 
+class _Passages(NamedTuple):
+    """What passages are run by, in the process that it was set up in."""
+
+    process: int
+    runtime: OnnxRuntime | OpenVinoRuntime
+    workers: ThreadPoolExecutor
+    inherited: _Passages | None
+
+
 class CompiledEmbedder:
     """An embedder that runs a compiled model in this process. Satisfies :class:`~semsearch.embedders.TokenEmbedder`.
 
@@ -36,22 +46,27 @@ class CompiledEmbedder:
 
     Args:
         form: The compiled form.
-        folder: The model's folder, where its weights are.
+        weights: The file with its weights.
         spec: What identifies it.
         precision: What passages are embedded in, one of ``float32``, ``bfloat16`` and ``int8``; None for the fastest
             that gives the same vectors.
+
+    Raises:
+        ModelNotFoundError: If the weights are not there, or passages cannot be embedded in that precision.
     """
 
-    def __init__(self, form: CompiledForm, folder: Path, spec: EmbedderSpec, *, precision: str | None = None) -> None:
+    def __init__(self, form: CompiledForm, weights: Path, spec: EmbedderSpec, *, precision: str | None = None) -> None:
         from tokenizers import Tokenizer
 
+        if precision is not None:
+            require_precision(precision)
         self._form = form
-        self._folder = folder
+        self._weights = weights
         self._spec = spec
         self._precision = precision
         self._tokenizer = Tokenizer.from_buffer(form.tokenizer)
-        self._queries = OnnxRuntime(form.graph, folder)
-        self._passages: OnnxRuntime | OpenVinoRuntime | None = None
+        self._queries = OnnxRuntime(form.graph, weights)
+        self._set_up: _Passages | None = None
         self._setting_up = threading.Lock()
 
     @property
@@ -62,7 +77,8 @@ class CompiledEmbedder:
     @cached_property
     def precision(self) -> str:
         """What passages are embedded in: ``float32``, ``bfloat16`` or ``int8``."""
-        return self._precision or best_precision() or "float32"
+        fastest = best_precision() if self._form.bfloat16 else None
+        return self._precision or fastest or "float32"
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count each text's tokens: no special tokens, no prompt, no truncation."""
@@ -117,7 +133,8 @@ class CompiledEmbedder:
             return embeddings, tokens
         encodings = self._tokenizer.encode_batch([self._spec.passage_prompt + text for text in texts])
         order = sorted(range(len(texts)), key=lambda row: len(encodings[row]))
-        run = self._passage_runtime().run
+        passages = self._passages()
+        run = passages.runtime.run
 
         def embed(rows: list[int]) -> None:
             ids, mask = self._inputs([encodings[row] for row in rows])
@@ -131,30 +148,33 @@ class CompiledEmbedder:
         if len(batches) == 1:
             embed(batches[0])
         else:  # the longest first, so that no processor waits for another at the end
-            list(self._workers.map(embed, reversed(batches)))
+            list(passages.workers.map(embed, reversed(batches)))
         return embeddings, tokens
 
-    def _passage_runtime(self) -> OnnxRuntime | OpenVinoRuntime:
+    def _passages(self) -> _Passages:
         """Return what passages are run by; loading it takes a second, which a query does not wait for."""
+        process = os.getpid()
         with self._setting_up:
-            if self._passages is None and best_precision() is None:
-                self._passages = self._queries
-            elif self._passages is None:
-                self._passages = OpenVinoRuntime(
-                    self._form.graph, self._folder, precision=self.precision, threads=_processors()
-                )
-            return self._passages
+            if self._set_up is None or self._set_up.process != process:
+                # No thread survives a fork: OpenVINO would wait for its own for ever, and crash where it is given up.
+                inherited = self._set_up
+                runtime = self._queries if inherited or best_precision() is None else self._openvino()
+                workers = ThreadPoolExecutor(_processors(), thread_name_prefix="semsearch-embedder")
+                self._set_up = _Passages(process, runtime, workers, inherited)
+            return self._set_up
 
-    @cached_property
-    def _workers(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(_processors(), thread_name_prefix="semsearch-embedder")
+    def _openvino(self) -> OpenVinoRuntime:
+        runtime = OpenVinoRuntime(self._form.graph, self._weights, precision=self.precision, threads=_processors())
+        if not self._queries.is_up_to_date:
+            raise ModelNotFoundError(
+                f"the model in {self._weights.parent} is another one than when it was loaded: load it again"
+            )
+        return runtime
 
     def _inputs(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the numbers of texts' tokens and their mask, padded on the right to the longest."""
         kept = [self._kept(encoding) for encoding in encodings]
-        shape = (len(encodings), max(map(len, kept)))
+        shape = (len(encodings), max(1, *map(len, kept)))
         ids, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         for row, (encoding, places) in enumerate(zip(encodings, kept, strict=True)):
             numbers = encoding.ids
