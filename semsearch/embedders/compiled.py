@@ -157,6 +157,8 @@ class CompiledEmbedder:
         with self._setting_up:
             if self._set_up is None or self._set_up.process != process:
                 # No thread survives a fork: OpenVINO would wait for its own for ever, and crash where it is given up.
+                from concurrent.futures import ThreadPoolExecutor
+
                 inherited = self._set_up
                 runtime = self._queries if inherited or best_precision() is None else self._openvino()
                 workers = ThreadPoolExecutor(_processors(), thread_name_prefix="semsearch-embedder")
