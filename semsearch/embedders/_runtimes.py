@@ -41,7 +41,7 @@ _PACKED_AFTER = 8
 """Queries after which the weights are packed as matrix products like them: that takes as long as ten queries, and makes
 each twice as fast. A single query from a shell is better off without."""
 
-_OPENVINO_PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+_OPENVINO_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 _INT8_GROUP = 128  # components that share a scale when activations are quantised, too
 
 
@@ -125,7 +125,7 @@ class OpenVinoRuntime:
     def __init__(self, graph: bytes, weights: Path, *, precision: str, threads: int) -> None:
         openvino = _openvino()
         settings: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[precision],
+            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[_around_products(precision)],
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
         }
@@ -163,6 +163,11 @@ def best_precision() -> str | None:
         if openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.bf16:
             return "bfloat16"
     return "float32"
+
+
+def _around_products(precision: str) -> str:
+    """Return the precision of what is no product of weights: where products are of 8 bits, the fastest one."""
+    return (best_precision() or "float32") if precision == "int8" else precision
 
 
 def _openvino() -> Any:
