@@ -7,6 +7,8 @@ by less than its noise; reducing the dimensions to the same number of bytes lose
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,24 +89,66 @@ class TokenCodec:
 
 
 class TokenStore:
-    """The token vectors of all passages: those of passage *i* are ``codes[starts[i]:starts[i + 1]]``."""
+    """The token vectors of all passages.
 
-    def __init__(self, codes: NDArray[np.uint8], starts: NDArray[np.int64], codec: TokenCodec) -> None:
-        if codes.ndim != 2 or codes.shape[1] != codec.bytes_per_token:
-            raise ValueError(f"expected codes of {codec.bytes_per_token} bytes, got {codes.shape}")
-        if starts[0] != 0 or starts[-1] != len(codes) or (np.diff(starts) < 1).any():
-            raise ValueError(f"the starts do not divide the {len(codes)} tokens into passages")
-        self._codes = codes
-        self._starts = starts
-        self._codec = codec
+    Those of passage *i* are ``count`` rows from row ``start`` of ``segments[segment]``, where these three numbers are
+    ``spans[i]``.
+
+    Attributes:
+        segments: The codes: ``(tokens, bytes_per_token)`` uint8 each.
+        spans: ``(passages, 3)`` int64.
+        codec: What the codes were made with.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[NDArray[np.uint8]],
+        spans: NDArray[np.int64],
+        codec: TokenCodec,
+        *,
+        check: Callable[[NDArray[np.int64]], None] | None = None,
+    ) -> None:
+        """Take the codes as they are stored.
+
+        Args:
+            segments: As the attribute.
+            spans: As the attribute.
+            codec: As the attribute.
+            check: Called with the passages, ``(n,)`` int64, whose codes are to be read.
+
+        Raises:
+            ValueError: If the codes have another size, or a span does not lie in a segment.
+        """
+        for codes in segments:
+            if codes.ndim != 2 or codes.shape[1] != codec.bytes_per_token:
+                raise ValueError(f"expected codes of {codec.bytes_per_token} bytes, got {codes.shape}")
+        if spans.ndim != 2 or spans.shape[1] != 3 or spans.dtype != np.int64:
+            raise ValueError(f"expected spans (n, 3) int64, got {spans.shape} {spans.dtype}")
+        sizes = np.array([len(codes) for codes in segments], dtype=np.int64)
+        segment, start, count = spans.T
+        if not ((segment >= 0) & (segment < len(sizes)) & (start >= 0) & (count >= 1)).all():
+            raise ValueError("a passage has no tokens")
+        if (start > sizes[segment] - count).any():
+            raise ValueError("the tokens of a passage lie beyond the end of their segment")
+        self.segments = segments
+        self.spans = spans
+        self.codec = codec
+        self._check = check
 
     def __len__(self) -> int:
         """Return the number of passages."""
-        return len(self._starts) - 1
+        return len(self.spans)
 
     def codes_of(self, row: int) -> NDArray[np.uint8]:
         """Return the codes of a passage's tokens: ``(t, bytes_per_token)`` uint8."""
-        return self._codes[self._starts[row] : self._starts[row + 1]]
+        if self._check is not None:
+            self._check(np.array([row]))
+        return self.unchecked_codes_of(row)
+
+    def unchecked_codes_of(self, row: int) -> NDArray[np.uint8]:
+        """Return the codes of a passage's tokens as they are stored, damaged or not."""
+        segment, start, count = self.spans[row].tolist()
+        return np.asarray(self.segments[segment][start : start + count])
 
     def max_similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return for each token of the query its highest cosine with any token of each passage.
@@ -130,6 +174,8 @@ class TokenStore:
         self, query: NDArray[np.float32], rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Compare a query with the tokens of passages, one after the other; also say where each one's begin."""
-        parts = [self.codes_of(int(row)) for row in rows]
+        if self._check is not None:
+            self._check(rows)
+        parts = [self.unchecked_codes_of(row) for row in rows.tolist()]
         starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        return self._codec.similarities(query, np.concatenate(parts)), starts
+        return self.codec.similarities(query, np.concatenate(parts)), starts

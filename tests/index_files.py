@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ from typing import Any
 from semsearch import open_index
 from tests.embedder import WordEmbedder
 
-GENERATION_FILES = ["articles.sqlite", "dense.faiss", "embeddings.npy"]  # of every generation, beside lexical/
+GENERATION_FILES = [  # of every generation, beside lexical/
+    "articles.sqlite",
+    "checks.npy",
+    "dense.faiss",
+    "embeddings.npy",
+    "keys.npy",
+    "passages.npy",
+]
 TOKEN_FILES = [  # if its embedder gives token vectors
     "token_rotation.npy",
-    "token_starts.npy",
-    "tokens.u8",
+    "token_spans.npy",
+    "tokens/*.u8",  # named after the generation that it was written for
 ]
 LEXICAL_PATTERNS = [
     f"lexical/{unit}/{name}"
@@ -67,7 +75,7 @@ def forge_checksums(index: Path) -> None:
     """Make the manifest vouch for the files of the live generation as they are now."""
     contents = {name: (live(index) / name).read_bytes() for name in files_of(live(index))}
     records = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "crc32": zlib.crc32(content)}
         for name, content in contents.items()
     }
     forge(index, lambda fields: fields.update(files=records))

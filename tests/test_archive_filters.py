@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch import Article, Filter, IndexCorruptError, field, parse_filter
+from semsearch import Article, Filter, IndexCorruptError, Passage, field, parse_filter
 from semsearch.filters import And, Not, Or
 from semsearch.storage import Archive, ArchiveWriter, _where
 from tests.filters_random import matches, random_articles, random_filter
@@ -22,7 +22,7 @@ from tests.filters_random import matches, random_articles, random_filter
 def write(path: Path, articles: Sequence[Article]) -> Path:
     writer = ArchiveWriter(path)
     for article in articles:
-        writer.add(article, "here", [], [])
+        writer.add(article, "here", [Passage("T", 1, 0, 1)], [bytes(16)])
     writer.close()
     return path
 
@@ -56,7 +56,7 @@ DAYS = ["2023-12-31", "2024-01-01", "2024-05-01", "2024-05-31", "2024-06-01", "2
 
 @pytest.fixture(scope="module")
 def news(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    with archive_of(tmp_path_factory.mktemp("news") / "a.sqlite", NEWS) as archive:
+    with archive_of(tmp_path_factory.mktemp("news"), NEWS) as archive:
         yield archive
 
 
@@ -68,9 +68,7 @@ def news(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 def test_sql_finds_the_articles_that_python_finds(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     random = Random(seed)
     articles = random_articles(random)
-    path = tmp_path_factory.getbasetemp() / "random.sqlite"
-    path.unlink(missing_ok=True)
-    with archive_of(path, articles) as archive:
+    with archive_of(tmp_path_factory.mktemp("random"), articles) as archive:
         for _ in range(8):
             filter_ = random_filter(random, articles)
             if articles and any(article.metadata for article in articles):
@@ -139,7 +137,7 @@ def test_a_partial_date_is_the_whole_period(tmp_path: Path, text: str, days: lis
     articles = [Article(day, "Text.", published=dt.date.fromisoformat(day)) for day in DAYS] + [
         Article("none", "Text.")
     ]
-    with archive_of(tmp_path / "a.sqlite", articles) as archive:
+    with archive_of(tmp_path, articles) as archive:
         assert [articles[row].id for row in archive.matching_articles(parse_filter(text))] == days
 
 
@@ -166,14 +164,14 @@ def test_a_field_that_no_article_has_is_named_with_the_one_that_is_meant(news: A
 def test_of_many_fields_the_first_are_named(tmp_path: Path) -> None:
     articles = [Article("a", "Text.", metadata={f"field {number:04}": number}) for number in (1,)]
     articles += [Article(f"{number}", "Text.", metadata={f"field {number:04}": number}) for number in range(2, 1501)]
-    with archive_of(tmp_path / "a.sqlite", articles) as archive:
+    with archive_of(tmp_path, articles) as archive:
         with pytest.raises(ValueError, match=r", \"field 0020\" and 1,485 more$"):
             archive.matching_articles(field("x") == 1)
         assert archive.matching_articles(field("'field 1500'") == 1500) == [1499]
 
 
 def test_a_field_that_is_null_everywhere_is_known(tmp_path: Path) -> None:
-    with archive_of(tmp_path / "a.sqlite", [Article("a", "Text.", metadata={"x": None})]) as archive:
+    with archive_of(tmp_path, [Article("a", "Text.", metadata={"x": None})]) as archive:
         assert archive.matching_articles(parse_filter("x = 1")) == []
         assert archive.matching_articles(parse_filter("not has x")) == [0]
 
@@ -234,7 +232,7 @@ def wide_and_deep() -> Filter:
 def test_the_largest_filters_are_answered(tmp_path: Path, make: Callable[[], Filter]) -> None:
     filter_ = make()
     articles = [Article(f"{n}", "Text.", metadata={"a": n, "b": {"c": n}}) for n in range(0, 1200, 50)]
-    with archive_of(tmp_path / "a.sqlite", articles) as archive:
+    with archive_of(tmp_path, articles) as archive:
         expected = [row for row, article in enumerate(articles) if matches(filter_, article)]
         assert archive.matching_articles(filter_) == expected
 
@@ -243,12 +241,12 @@ def test_a_path_of_20_names_is_followed(tmp_path: Path) -> None:
     metadata: dict[str, object] = {"x": 5}
     for _ in range(19):
         metadata = {"x": metadata}
-    with archive_of(tmp_path / "a.sqlite", [Article("a", "Text.", metadata=metadata)]) as archive:
+    with archive_of(tmp_path, [Article("a", "Text.", metadata=metadata)]) as archive:
         assert archive.matching_articles(parse_filter(".".join("x" * 20) + " = 5")) == [0]
 
 
 def test_metadata_that_sqlite_cannot_look_into_is_refused(tmp_path: Path) -> None:
-    writer = ArchiveWriter(tmp_path / "a.sqlite")
+    writer = ArchiveWriter(tmp_path)
     depth = 3000
     text = '{"x": ' + "[" * depth + "]" * depth + "}"
     assert sqlite3.connect(":memory:").execute("SELECT json_valid(?)", (text,)).fetchone() == (0,)
@@ -265,15 +263,15 @@ def test_what_is_no_filter_is_refused(news: Archive) -> None:
 
 
 def test_metadata_that_is_damaged_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.sqlite", NEWS)
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+    path = write(tmp_path, NEWS)
+    with contextlib.closing(sqlite3.connect(path / "articles.sqlite")) as connection, connection:
         connection.execute("UPDATE articles SET metadata = '{' WHERE row = 1")
     archive = Archive(path)
     with contextlib.closing(archive):
         for text in ("words = 1200", "nothing = 1"):
             with pytest.raises(IndexCorruptError, match="malformed JSON") as error:
                 archive.matching_articles(parse_filter(text))
-            assert error.value.path == path
+            assert error.value.path == path / "articles.sqlite"
 
 
 # --- what it costs ----------------------------------------------------------------------------------------------

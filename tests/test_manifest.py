@@ -33,7 +33,7 @@ MANIFEST = Manifest(
     token_vectors=True,
     dense_spec="SQfp16",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
-    files={"articles.sqlite": FileRecord(bytes=8192, sha256="a" * 64), "dense.faiss": FileRecord(100, "b" * 64)},
+    files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.faiss": FileRecord(100, "b" * 64, 8)},
 )
 
 COUNTS = st.integers(0, 2**63)
@@ -59,7 +59,7 @@ MANIFESTS = st.builds(
         st.from_regex(r"([a-z0-9][a-z0-9_-]*/)*\.?([a-z0-9_-]+\.)*[a-z0-9][a-z0-9_-]*", fullmatch=True).filter(
             lambda name: not name.startswith(("_", "-")) and "/_" not in name and "/-" not in name
         ),
-        st.builds(FileRecord, COUNTS, st.text()),
+        st.builds(FileRecord, COUNTS, st.text(), COUNTS),
     ),
 )
 
@@ -115,7 +115,7 @@ def test_a_manifest_is_json_that_people_can_read() -> None:
     assert FIELDS["format"] == FORMAT_VERSION
     assert FIELDS["embedder"]["query_prompt"] == "ask: "
     assert FIELDS["counts"] == {"articles": 2, "passages": 5, "tokens": 400, "truncated_tokens": 0}
-    assert FIELDS["files"]["articles.sqlite"] == {"bytes": 8192, "sha256": "a" * 64}
+    assert FIELDS["files"]["articles.sqlite"] == {"bytes": 8192, "sha256": "a" * 64, "crc32": 7}
     assert MANIFEST.to_bytes().count(b"\n") > 20
 
 
@@ -165,14 +165,14 @@ def is_right(route: Route, value: object) -> bool:
     ],
 )
 def test_a_file_that_could_lie_outside_its_generation_is_refused(name: str) -> None:
-    assert_is_no_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64}))
+    assert_is_no_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64, "crc32": 2}))
 
 
-@pytest.mark.parametrize("name", ["lexical/articles/meta.json", "lexical/passages/.managed.json", "tokens.u8"])
+@pytest.mark.parametrize("name", ["lexical/articles/meta.json", "lexical/passages/.managed.json", "tokens/2.u8"])
 def test_a_file_in_a_folder_of_its_generation_is_accepted(name: str) -> None:
-    assert parse_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64}), PATH).files == {
+    assert parse_manifest(changed(("files", name), {"bytes": 1, "sha256": "a" * 64, "crc32": 2}), PATH).files == {
         **MANIFEST.files,
-        name: FileRecord(1, "a" * 64),
+        name: FileRecord(1, "a" * 64, 2),
     }
 
 

@@ -15,6 +15,7 @@ from semsearch.searching import _retrieval
 from semsearch.storage import open_generation, read_manifest
 from tests.command import Run, runner
 from tests.embedder import TokenWordEmbedder, WordEmbedder
+from tests.index_files import files_of, live
 
 FORCE = Article(
     "force",
@@ -24,15 +25,15 @@ FORCE = Article(
 TREATY = Article("treaty", "Under article four of the treaty an attack on one member is an attack on all of them.")
 BUDGET = Article("budget", "Parliament passed a budget of 4815 million for schools and for roads.", title="Budget")
 ARTICLES = [FORCE, TREATY, BUDGET]
-TOKEN_FILES = {"tokens.u8", "token_starts.npy", "token_rotation.npy"}
+TOKEN_FILES = {"token_spans.npy", "token_rotation.npy"}
 
 
 def has_tokens(index: Path) -> bool:
     """Whether an index holds tokens, as the manifest says and as its folder shows."""
     generation, manifest = read_manifest(index)
     named = {name for name in manifest.files if name.startswith("token")}
-    assert named == {path.name for path in (index / "generations" / generation).glob("token*")}
-    assert not named or named >= TOKEN_FILES
+    assert named == {name for name in files_of(index / "generations" / generation) if name.startswith("token")}
+    assert not named or (named >= TOKEN_FILES and any(name.startswith("tokens/") for name in named))
     return bool(named)
 
 
@@ -144,7 +145,8 @@ def test_status_says_how_much_of_the_index_is_tokens(tmp_path: Path, run: Run) -
     build_index(articles, tmp_path / "without", embedder=TokenWordEmbedder(), token_vectors=False)
     printed = {name: run("status", "--index", tmp_path / name, "--text").out for name in ("with", "without")}
     stored = {name: run("status", "--index", tmp_path / name, "--json").only() for name in ("with", "without")}
-    assert stored["with"]["files"]["tokens.u8"]["bytes"] == 100 * 40 * 16
+    segment = f"tokens/{live(tmp_path / 'with').name.lower()}.u8"
+    assert stored["with"]["files"][segment]["bytes"] == 100 * 40 * 16
     assert (stored["with"]["token_vectors"], stored["without"]["token_vectors"]) == (True, False)
     tokens = sum(file["bytes"] for name, file in stored["with"]["files"].items() if name.startswith("token"))
     assert f"  of which    {tokens / 1e6:,.1f} MB are vectors of tokens\n" in printed["with"]

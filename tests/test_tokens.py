@@ -104,6 +104,12 @@ def test_a_dimension_that_four_does_not_divide_is_refused() -> None:
 # --- store ------------------------------------------------------------------------------------------------------------
 
 STARTS = np.array([0, 4, 5, 17, 20])
+SPANS = np.array([[0, 0, 4], [1, 0, 1], [1, 1, 12], [0, 4, 3]])  # of passages in two segments
+
+
+def segments_of(codes: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The codes of all passages, one after the other, to where ``SPANS`` says they are."""
+    return [np.concatenate([codes[:4], codes[17:]]), codes[4:17]]
 
 
 @pytest.mark.parametrize("rows", [[0], [3], [0, 1, 2, 3], [3, 1], [2, 2, 0]])
@@ -111,7 +117,7 @@ def test_the_highest_similarities_are_those_of_brute_force_over_decoded_vectors(
     codec: TokenCodec, rows: list[int]
 ) -> None:
     query, codes = unit(6), codec.encode(unit(20, seed=1))
-    store = TokenStore(codes, STARTS, codec)
+    store = TokenStore(segments_of(codes), SPANS, codec)
     vectors = decoded(codec, codes)
     rotated = codec.rotate(query).astype(np.float64)
     expected = [[(vectors[STARTS[row] : STARTS[row + 1]] @ token).max() for row in rows] for token in rotated]
@@ -121,25 +127,40 @@ def test_the_highest_similarities_are_those_of_brute_force_over_decoded_vectors(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_the_codes_of_a_passage_are_those_between_its_starts(codec: TokenCodec) -> None:
+def test_the_codes_of_a_passage_are_those_of_its_span(codec: TokenCodec) -> None:
     codes = codec.encode(unit(20))
-    store = TokenStore(codes, STARTS, codec)
+    store = TokenStore(segments_of(codes), SPANS, codec)
     assert len(store) == 4
     np.testing.assert_array_equal(np.concatenate([store.codes_of(row) for row in range(4)]), codes)
     np.testing.assert_array_equal(store.codes_of(1), codes[4:5])
 
 
+def test_what_is_read_is_checked_before(codec: TokenCodec) -> None:
+    asked: list[list[int]] = []
+    codes = codec.encode(unit(20))
+    store = TokenStore(segments_of(codes), SPANS, codec, check=lambda rows: asked.append(rows.tolist()))
+    store.codes_of(2)
+    store.max_similarities(unit(1), np.array([3, 1]))
+    store.similarities(unit(1), np.array([0]))
+    assert asked == [[2], [3, 1], [0]]
+
+
 @pytest.mark.parametrize(
-    "starts",
-    [[1, 4, 20], [0, 4, 19], [0, 4, 21], [0, 4, 4, 20], [0, 9, 4, 20], [0, 25, 20], [-1, 20], [0], [20], [0, 0, 20]],
+    "span", [[2, 0, 1], [-1, 0, 1], [0, -1, 1], [0, 0, 0], [0, 0, -1], [0, 0, 8], [0, 7, 1], [0, 2**62, 2**62]]
 )
-def test_starts_that_do_not_divide_the_tokens_are_refused(codec: TokenCodec, starts: list[int]) -> None:
-    with pytest.raises(ValueError, match="do not divide the 20 tokens"):
-        TokenStore(codec.encode(unit(20)), np.array(starts), codec)
+def test_a_span_outside_its_segment_is_refused(codec: TokenCodec, span: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"has no tokens|beyond the end of their segment"):
+        TokenStore(segments_of(codec.encode(unit(20))), np.array([[0, 0, 4], span]), codec)
+
+
+@pytest.mark.parametrize("spans", [np.zeros((4, 2), np.int64), np.zeros(3, np.int64), np.zeros((4, 3), np.int32)])
+def test_spans_of_another_kind_are_refused(codec: TokenCodec, spans: NDArray[np.int64]) -> None:
+    with pytest.raises(ValueError, match=r"expected spans \(n, 3\) int64"):
+        TokenStore(segments_of(codec.encode(unit(20))), spans, codec)
 
 
 @pytest.mark.parametrize("shape", [(20, 95), (20, 384), (20,), (20, 96, 1)])
 def test_codes_of_another_size_are_refused(codec: TokenCodec, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected codes of 96 bytes") as error:
-        TokenStore(np.zeros(shape, np.uint8), STARTS, codec)
+        TokenStore([np.zeros(shape, np.uint8)], SPANS, codec)
     assert str(shape) in str(error.value)

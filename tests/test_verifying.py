@@ -110,8 +110,16 @@ def sql(statement: str) -> Callable[[Path], None]:
     return change
 
 
-def embeddings(array: NDArray[Any]) -> Callable[[Path], None]:
-    return lambda folder: np.save(folder / "embeddings.npy", array)
+def embeddings(rows: NDArray[Any]) -> Callable[[Path], None]:
+    return array("embeddings.npy", rows)
+
+
+def array(name: str, rows: NDArray[Any]) -> Callable[[Path], None]:
+    return lambda folder: np.save(folder / name, rows)
+
+
+def passages(*rows: list[int]) -> Callable[[Path], None]:
+    return array("passages.npy", np.array(rows, dtype=np.uint32))
 
 
 def pickled(folder: Path) -> None:
@@ -136,9 +144,15 @@ FORGERIES = [
     pytest.param("embeddings.npy", pickled, id="pickled objects"),
     pytest.param("embeddings.npy", content("embeddings.npy", b"text"), id="no numpy file"),
     pytest.param("embeddings.npy", content("embeddings.npy", b""), id="an empty numpy file"),
-    pytest.param("articles.sqlite", sql("DELETE FROM passages WHERE row = 1"), id="a passage too few"),
-    pytest.param("articles.sqlite", sql("UPDATE passages SET row = 7 WHERE row = 1"), id="a gap in the rows"),
-    pytest.param("articles.sqlite", sql("DROP TABLE passages"), id="no passages"),
+    pytest.param("articles.sqlite", sql("DELETE FROM articles WHERE row = 1"), id="an article too few"),
+    pytest.param("articles.sqlite", sql("UPDATE articles SET row = 7 WHERE row = 1"), id="a gap in the rows"),
+    pytest.param("articles.sqlite", sql("DROP TABLE articles"), id="no articles"),
+    pytest.param("passages.npy", passages([0, 1, 0, 9]), id="a passage too few"),
+    pytest.param("passages.npy", passages([0, 1, 0, 9], [0, 1, 10, 19]), id="an article without a passage"),
+    pytest.param("passages.npy", passages([1, 1, 0, 9], [0, 1, 0, 9]), id="articles in another order"),
+    pytest.param("passages.npy", passages([0, 1, 0, 9], [2, 1, 0, 9]), id="an article left out"),
+    pytest.param("checks.npy", array("checks.npy", np.ones((3, 2), np.uint32)), id="a checksum too many"),
+    pytest.param("checks.npy", array("checks.npy", np.ones((2, 1), np.uint32)), id="checksums of one file"),
     pytest.param("articles.sqlite", content("articles.sqlite", b"text" * 1000), id="no database"),
     pytest.param("dense.faiss", dense(3, 64), id="a row too many"),
     pytest.param("dense.faiss", dense(2, 63), id="rows of another length"),
@@ -166,19 +180,11 @@ def test_a_generation_that_does_not_fit_together_has_a_problem(
     assert list(problems(index)) == [name]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE passages SET end = 100000 WHERE row = 1",
-        "UPDATE passages SET start = -1 WHERE row = 1",
-        "UPDATE passages SET start = end WHERE row = 1",
-        "UPDATE passages SET article = 9 WHERE row = 1",
-    ],
-)
-def test_a_passage_outside_its_article_has_a_problem(index: Path, statement: str) -> None:
-    sql(statement)(live(index))
+@pytest.mark.parametrize("span", [(0, 100000), (2**32 - 1, 10), (9, 9), (10, 9)])
+def test_a_passage_outside_its_article_has_a_problem(index: Path, span: tuple[int, int]) -> None:
+    passages([0, 1, 0, 9], [1, 1, *span])(live(index))
     forge_checksums(index)
-    assert problems(index) == {"articles.sqlite": "has a passage outside its article (row 1)"}
+    assert problems(index) == {"passages.npy": "has a passage outside its article (row 1)"}
 
 
 @pytest.mark.parametrize("name", GENERATION_FILES)
@@ -193,8 +199,16 @@ def test_a_file_that_is_not_in_the_manifest_is_not_trusted(index: Path, name: st
 # --- what newer generations have besides ------------------------------------------------------------------------------
 
 
-def tokens(name: str, array: NDArray[Any]) -> Callable[[Path], None]:
-    return lambda folder: np.save(folder / name, array)
+def spans(*rows: list[int]) -> Callable[[Path], None]:
+    return array("token_spans.npy", np.array(rows))
+
+
+def rotation(rows: int, columns: int) -> Callable[[Path], None]:
+    return array("token_rotation.npy", np.ones((rows, columns), np.float32))
+
+
+def segment(data: bytes) -> Callable[[Path], object]:
+    return lambda folder: file_of(folder, "tokens/*.u8").write_bytes(data)
 
 
 def lexical(unit: str, count: int) -> Callable[[Path], None]:
@@ -206,25 +220,35 @@ def lexical(unit: str, count: int) -> Callable[[Path], None]:
 
 
 TOKEN_FORGERIES = [
-    pytest.param(tokens("token_starts.npy", np.array([0, 1, 2, 3, 5])), id="starts that do not end at the end"),
-    pytest.param(tokens("token_starts.npy", np.array([0, 0, 31])), id="a passage without a token"),
-    pytest.param(tokens("token_starts.npy", np.array([0, 31])), id="a passage too few"),
-    pytest.param(tokens("token_rotation.npy", np.eye(32, dtype=np.float32)), id="a rotation of another size"),
-    pytest.param(tokens("token_rotation.npy", np.ones((64, 32), np.float32)), id="no rotation"),
-    pytest.param(content("tokens.u8", b"x" * 17), id="half a token"),
-    pytest.param(content("tokens.u8", b""), id="no tokens"),
-    pytest.param(content("token_starts.npy", b"text"), id="starts that are no numpy file"),
+    pytest.param("token_spans.npy", spans([0, 0, 1], [0, 1, 99]), id="a passage beyond the end"),
+    pytest.param("token_spans.npy", spans([0, 0, 1], [1, 0, 1]), id="a passage in a segment that is not there"),
+    pytest.param("token_spans.npy", spans([0, 0, 1], [0, 1, 0]), id="a passage without a token"),
+    pytest.param("token_spans.npy", spans([0, 0, 1]), id="a passage too few"),
+    pytest.param(
+        "token_rotation.npy", array("token_rotation.npy", np.eye(32, dtype=np.float32)), id="a small rotation"
+    ),
+    pytest.param(
+        "token_rotation.npy", array("token_rotation.npy", np.ones((32, 64), np.float32)), id="a rotation of two sizes"
+    ),
+    pytest.param(
+        "tokens/*.u8", lambda folder: file_of(folder, "tokens/*.u8").write_bytes(b"x" * 17), id="half a token"
+    ),
+    pytest.param("tokens/*.u8", lambda folder: file_of(folder, "tokens/*.u8").write_bytes(b""), id="no tokens"),
+    pytest.param("token_spans.npy", content("token_spans.npy", b"text"), id="spans that are no numpy file"),
 ]
 
 
-@pytest.mark.parametrize("change", TOKEN_FORGERIES)
-def test_tokens_that_do_not_fit_together_are_named(tokens_index: Path, change: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(("name", "change"), TOKEN_FORGERIES)
+def test_tokens_that_do_not_fit_together_are_named(
+    tokens_index: Path, name: str, change: Callable[[Path], object]
+) -> None:
     change(live(tokens_index))
     forge_checksums(tokens_index)
+    path = file_of(live(tokens_index), name)
     with pytest.raises(IndexCorruptError) as error:
         open_index(tokens_index, embedder=TokenWordEmbedder())
-    assert error.value.path == live(tokens_index) / "tokens.u8"
-    assert list(problems(tokens_index)) == ["tokens.u8"]
+    assert error.value.path == path
+    assert list(problems(tokens_index)) == [path.name]
 
 
 LEXICAL_FORGERIES = [

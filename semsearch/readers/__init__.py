@@ -9,12 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from semsearch.readers._files import FORMATS, read_file, read_stdin
+from semsearch.readers._files import FORMATS, STANDARD_INPUT, CorpusFile
 from semsearch.readers._log import Located, ReadingLog
 from semsearch.readers._sources import find_files, id_prefixes
 from semsearch.records import Article
 
-__all__ = ["FORMATS", "Located", "ReadingLog", "read_articles", "read_located", "require_sources"]
+__all__ = [
+    "FORMATS",
+    "CorpusFile",
+    "Located",
+    "ReadingLog",
+    "corpus_files",
+    "read_articles",
+    "read_located",
+    "require_sources",
+]
 
 Source = str | os.PathLike[str]
 
@@ -53,11 +62,17 @@ def require_sources(*sources: Source) -> None:
 def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Located]:
     """Like :func:`read_articles`, each article with the place that it came from."""
     log = ReadingLog(raises=True) if log is None else log
+    for file in corpus_files(*sources, log=log):
+        yield from file.read(log)
+
+
+def corpus_files(*sources: Source, log: ReadingLog) -> Iterator[CorpusFile]:
+    """Yield the files that :func:`read_articles` reads, in its order, unread."""
     names = [os.fspath(source) for source in sources]
     places: dict[str, str] = {}
     for source, prefix in zip(names, id_prefixes(names), strict=True):
         if source == "-":
-            yield from read_stdin(log)
+            yield CorpusFile(None, STANDARD_INPUT)
             continue
         for file in find_files(source, log, suffixes=FORMATS.keys(), prefix=prefix):
             if len(names) > 1:  # one source alone reaches no file twice
@@ -66,4 +81,4 @@ def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Lo
                     log.note(file.origin.place, f"not read again: it is the same file as {places[real]}")
                     continue
                 places[real] = file.origin.place
-            yield from read_file(file, log)
+            yield CorpusFile(file.path, file.origin)

@@ -43,6 +43,11 @@ class ReadingLog:
     notes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def words(self) -> int:
+        """How many problems and notes there are until now."""
+        return len(self.problems) + len(self.notes)
+
     def problem(self, place: str, reason: str) -> None:
         """Record that ``place`` could not be read, or raise it as a :class:`CorpusError`."""
         error = CorpusError(place, reason)

@@ -123,7 +123,7 @@ class Retrieval:
 
     def vectors(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of passages: ``(n, dimension)`` float32, unit rows but for rounding."""
-        return np.asarray(self._generation.embeddings[rows], dtype=np.float32)
+        return np.asarray(self._generation.embeddings_of(rows), dtype=np.float32)
 
     def article_vectors(self, articles: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the mean direction of each article's passages: ``(n, dimension)`` float32, unit rows."""

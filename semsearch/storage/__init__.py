@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semsearch.storage.archive import Archive, ArchiveWriter, StoredPassage
+from semsearch.storage.archive import Archive, ArchiveWriter, ReadFile, StoredPassage, content_digest
 from semsearch.storage.generations import (
     FileCheck,
     Generation,
@@ -25,7 +25,9 @@ __all__ = [
     "Generation",
     "GenerationWriter",
     "Manifest",
+    "ReadFile",
     "StoredPassage",
+    "content_digest",
     "last_manifest",
     "open_generation",
     "read_manifest",

@@ -1,44 +1,63 @@
-"""The texts of a generation: articles and the offsets of their passages, in one SQLite file."""
+"""The texts of a generation: articles in an SQLite file, their passages in arrays beside it.
+
+A passage is where it begins and ends in its article. What a rebuild needs to know of the build before stands here too:
+what identifies each article's content, and which articles an unchanged file holds.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import difflib
+import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semsearch.errors import IndexCorruptError, SemsearchError
 from semsearch.filters import Filter, field_name
 from semsearch.records import Article, Passage
 from semsearch.storage import _where
+from semsearch.storage._layout import ARTICLES, KEYS, PASSAGES
+from semsearch.storage._tables import load_table
 
-__all__ = ["Archive", "ArchiveWriter", "StoredPassage"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Archive", "ArchiveWriter", "ReadFile", "StoredPassage", "content_digest"]
 
 # Row numbers count from 0; a passage's is its row in every file of the generation. The text of a passage is not
 # stored twice: it is the article's text from start to end.
 _SCHEMA = """
 CREATE TABLE articles (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, published TEXT, source TEXT, url TEXT,
-    metadata TEXT NOT NULL, place TEXT NOT NULL, text TEXT NOT NULL
+    metadata TEXT NOT NULL, place TEXT NOT NULL, digest BLOB NOT NULL, tokens INTEGER NOT NULL,
+    truncated INTEGER NOT NULL, text TEXT NOT NULL
 );
-CREATE TABLE passages (
-    row INTEGER PRIMARY KEY, article INTEGER NOT NULL, paragraph INTEGER NOT NULL, start INTEGER NOT NULL,
-    end INTEGER NOT NULL, key BLOB NOT NULL
-);
+CREATE TABLE files (
+    place TEXT PRIMARY KEY, id TEXT NOT NULL, digest BLOB NOT NULL, first INTEGER NOT NULL, articles INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 # Everything that filters are for, without the texts between: a filter then reads a twentieth of the file's pages.
 _INDEX = "CREATE INDEX articles_filtered ON articles (published, source, metadata)"
+_TAKE_OVER = """
+INSERT INTO articles
+SELECT ?, id, title, published, source, url, metadata, COALESCE(?, place), digest, tokens, truncated, text
+FROM before.articles WHERE row = ?
+"""
 _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
 _BLOCK = 1000  # rows that are read at a time
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 _FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
 _SHOWN_NAMES = 20
+_KEY_BYTES = 16
+_PASSAGE_COLUMNS = 4  # article, paragraph, start, end
 
 
 class StoredPassage(NamedTuple):
@@ -48,68 +67,190 @@ class StoredPassage(NamedTuple):
     article: Article
 
 
-class ArchiveWriter:
-    """Writes a new archive; what is added is in it after :meth:`close`."""
+class ReadFile(NamedTuple):
+    """A file of the corpus that was read without a word to say about it.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        place: Where it is, as people are shown it.
+        id: What its articles' ids are made of.
+        digest: BLAKE2b-128 of its bytes.
+        first: The row of its first article.
+        articles: How many it holds; their rows follow each other.
+    """
+
+    place: str
+    id: str
+    digest: bytes
+    first: int
+    articles: int
+
+
+def content_digest(article: Article) -> bytes:
+    """Identify everything about an article that is stored but where it was read: BLAKE2b-128.
+
+    Raises:
+        ValueError: If the article's metadata is not JSON.
+    """
+    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
+    for value in _columns(article):
+        encoded = b"" if value is None else value.encode()
+        # Lengths stand between the values, so that no two articles are written alike.
+        digest.update(b"-" if value is None else b"%d:" % len(encoded))
+        digest.update(encoded)
+    return digest.digest()
+
+
+def _columns(article: Article) -> tuple[str, str, str | None, str | None, str | None, str, str]:
+    """Return an article as it is stored."""
+    try:
+        metadata = json.dumps(dict(article.metadata), ensure_ascii=False, allow_nan=False)
+        metadata.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
+    published = None if article.published is None else article.published.isoformat()
+    return article.id, article.title, published, article.source, article.url, metadata, article.text
+
+
+class ArchiveWriter:
+    """Writes a new archive into a folder; what is added is in it after :meth:`close`.
+
+    Attributes:
+        articles: How many there are so far.
+        passages: How many passages they have.
+        tokens: The tokens of these, and of the titles before them.
+        truncated: How many of those are beyond the embedder's limit.
+    """
+
+    def __init__(self, folder: Path, before: Archive | None = None) -> None:
         # Nobody reads the file before it is closed, synced and published: no journal is needed until then.
-        self._path = path
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;" + _SCHEMA)
+        self._path = folder / ARTICLES
+        self._before = before
+        self._connection = sqlite3.connect(self._path, isolation_level=None, uri=True)
+        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        if before is not None:
+            self._connection.execute("ATTACH ? AS before", (before.uri,))
+        self._connection.executescript("BEGIN;" + _SCHEMA)
         self._closed = False
+        self._waiting: list[tuple[int, str | None, int]] = []  # articles to take over: row, place, row before
+        self._passages = array("I")
+        self._keys = bytearray()
+        self._rows_before = array("q")  # each passage's row in the archive before, -1 if it is new
         self.articles = 0
         self.passages = 0
+        self.tokens = 0
+        self.truncated = 0
 
     def place_of(self, article_id: str) -> str | None:
         """Return the place that the article with this id came from, or None if there is none yet."""
+        self._write_waiting()
         found = self._connection.execute("SELECT place FROM articles WHERE id = ?", (article_id,)).fetchone()
         return None if found is None else str(found[0])
 
-    def add(self, article: Article, place: str, passages: Sequence[Passage], keys: Sequence[bytes]) -> None:
-        """Append an article and its passages; ``keys[i]`` identifies what is embedded for ``passages[i]``.
+    def add(
+        self,
+        article: Article,
+        place: str,
+        passages: Sequence[Passage],
+        keys: Sequence[bytes],
+        *,
+        tokens: int = 0,
+        truncated: int = 0,
+    ) -> None:
+        """Append an article and its passages; ``keys[i]``, 16 bytes, says what is embedded for ``passages[i]``.
 
         Raises:
             ValueError: If the article's metadata is not JSON.
         """
-        try:
-            metadata = json.dumps(dict(article.metadata), ensure_ascii=False, allow_nan=False)
-            metadata.encode("utf-8")
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
+        *columns, metadata, text = _columns(article)
+        digest = content_digest(article)
         if not self._connection.execute("SELECT json_valid(?)", (metadata,)).fetchone()[0]:
             # SQLite would refuse to look into it, and with it every filter of the archive.
             raise ValueError(f"the metadata of article {article.id!r} is not JSON (nested too deeply)")
-        published = None if article.published is None else article.published.isoformat()
+        self._write_waiting()
         with self._errors():
             self._connection.execute(
-                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self.articles, article.id, article.title, published, article.source, article.url, metadata, place,
-                    article.text,
-                ),
-            )  # fmt: skip
-            self._connection.executemany(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (self.passages + i, self.articles, passage.paragraph, passage.start, passage.end, key)
-                    for i, (passage, key) in enumerate(zip(passages, keys, strict=True))
-                ],
+                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (self.articles, *columns, metadata, place, digest, tokens, truncated, text),
             )
-        self.articles += 1
-        self.passages += len(passages)
+        for passage, key in zip(passages, keys, strict=True):
+            self._passages.extend((self.articles, passage.paragraph, passage.start, passage.end))
+            self._keys += key
+            self._rows_before.append(-1)
+        self._count(1, len(passages), tokens, truncated)
+
+    def take_over(self, row: int, place: str | None = None) -> None:
+        """Append an article of the archive before, with its passages; ``place`` says where it is now, if elsewhere."""
+        assert self._before is not None  # noqa: S101 - for the type checker
+        self._waiting.append((self.articles, place, row))
+        known = self._before.known
+        self._count(1, int(known.passages[row]), int(known.tokens[row]), int(known.truncated[row]))
+
+    def add_file(self, file: ReadFile) -> None:
+        """Remember which articles a file holds, so that it need not be read again while it is the same."""
+        with self._errors():
+            self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", file)
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether all that was added until now is the archive before: the same articles in the same order."""
+        return (
+            self._before is not None
+            and len(self._waiting) == self.articles == self._before.counts()[0]
+            and all(row == before and place is None for row, place, before in self._waiting)
+        )
+
+    @property
+    def rows_before(self) -> NDArray[np.int64]:
+        """``(passages,)`` int64: where each passage was in the archive before; -1 if its article is new."""
+        import numpy as np
+
+        self._write_waiting()
+        return np.array(self._rows_before, dtype=np.int64)
 
     def close(self) -> None:
-        """Finish the file; once is enough."""
-        if not self._closed:
-            self._closed = True
-            with closing(self._connection), self._errors():
-                self._connection.execute(_INDEX)  # at the end, where it is written in order
-                self._connection.execute("COMMIT")
+        """Finish the files; once is enough."""
+        import numpy as np
+
+        if self._closed:
+            return
+        self._write_waiting()
+        self._closed = True
+        with closing(self._connection), self._errors():
+            self._connection.execute(_INDEX)  # at the end, where it is written in order
+            self._connection.execute("COMMIT")
+        folder = self._path.parent
+        np.save(folder / PASSAGES, np.array(self._passages, dtype=np.uint32).reshape(-1, _PASSAGE_COLUMNS))
+        np.save(folder / KEYS, np.frombuffer(self._keys, dtype=np.uint8).reshape(-1, _KEY_BYTES))
 
     def discard(self) -> None:
         """Let go of the file, whatever state it is in."""
         self._closed = True
         self._connection.close()
+
+    def _count(self, articles: int, passages: int, tokens: int, truncated: int) -> None:
+        self.articles += articles
+        self.passages += passages
+        self.tokens += tokens
+        self.truncated += truncated
+
+    def _write_waiting(self) -> None:
+        """Copy the articles that wait to be taken over; together they cost a fraction."""
+        if not self._waiting or self._before is None:
+            return
+        import numpy as np
+
+        waiting, self._waiting = self._waiting, []
+        with self._errors():
+            self._connection.executemany(_TAKE_OVER, waiting)
+        articles = np.array([(row, before) for row, _, before in waiting], dtype=np.int64)
+        counts = self._before.known.passages[articles[:, 1]]
+        begins = np.cumsum(counts) - counts
+        rows = np.arange(counts.sum()) + np.repeat(self._before.article_starts[articles[:, 1]] - begins, counts)
+        passages = np.array(self._before.passage_table[rows])
+        passages[:, 0] = np.repeat(articles[:, 0], counts)
+        self._passages.frombytes(passages.tobytes())
+        self._keys += self._before.passage_keys()[rows].tobytes()
+        self._rows_before.frombytes(rows.astype(np.int64).tobytes())
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -120,20 +261,53 @@ class ArchiveWriter:
             raise SemsearchError(f"{self._path}: cannot be written ({error}): is the disk full?") from None
 
 
-class Archive:
-    """Reads an archive. One connection serves all threads, one at a time."""
+class KnownArticles(NamedTuple):
+    """What a rebuild asks of the archive before, an entry for each article in the order of the rows.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Attributes:
+        ids: The ids.
+        digests: See :func:`content_digest`.
+        places: Where they were read.
+        passages: ``(n,)`` int64: how many passages each has.
+        tokens: ``(n,)`` int64: the tokens of these.
+        truncated: ``(n,)`` int64: those beyond the embedder's limit.
+    """
+
+    ids: list[str]
+    digests: list[bytes]
+    places: list[str]
+    passages: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    truncated: NDArray[np.int64]
+
+
+class Archive:
+    """Reads an archive. One connection serves all threads, one at a time.
+
+    Attributes:
+        passage_table: ``(passages, 4)`` uint32, memory-mapped: the article's row, the paragraph, start and end.
+        article_starts: ``(articles,)`` int64: the first passage of each article; an article's passages are together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import numpy as np
+
+        self._path = folder / ARTICLES
         self._lock = threading.Lock()
+        self.passage_table: NDArray[np.uint32] = load_table(folder / PASSAGES, "<u4", _PASSAGE_COLUMNS)
+        articles = self.passage_table[:, 0]
+        starts = np.flatnonzero(np.diff(articles.astype(np.int64), prepend=-1))
+        if not np.array_equal(articles[starts], np.arange(len(starts))):
+            raise IndexCorruptError(folder / PASSAGES, "does not have the passages of one article after the other")
+        self.article_starts: NDArray[np.int64] = starts
         # immutable: SQLite takes no locks and looks for no journal, as a generation never changes.
+        self.uri = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-            )
+            self._connection = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
         except sqlite3.OperationalError as error:
-            raise IndexCorruptError(path, f"cannot be opened ({error})") from None
+            raise IndexCorruptError(self._path, f"cannot be opened ({error})") from None
         _where.add_functions(self._connection)
+        self._known_articles: KnownArticles | None = None
         self._known: set[tuple[str, ...]] = set()  # metadata fields that some article has
         self._names: list[str] | None = None
 
@@ -143,11 +317,9 @@ class Archive:
             self._connection.close()
 
     def counts(self) -> tuple[int, int]:
-        """Return the number of articles and of passages, by the last row of each: counting would read every page."""
-        ((articles, passages),) = self._fetch(
-            "SELECT (SELECT COALESCE(MAX(row) + 1, 0) FROM articles), (SELECT COALESCE(MAX(row) + 1, 0) FROM passages)"
-        )
-        return int(articles), int(passages)
+        """Return the number of articles, by the last row: counting would read every page; and that of passages."""
+        ((articles,),) = self._fetch("SELECT COALESCE(MAX(row) + 1, 0) FROM articles")
+        return int(articles), len(self.passage_table)
 
     def check(self) -> None:
         """Check the file's structure, that no row is missing, and that every passage lies in its article.
@@ -155,19 +327,26 @@ class Archive:
         Raises:
             IndexCorruptError: If something is wrong.
         """
+        import numpy as np
+
         ((verdict, *_),) = self._fetch("PRAGMA integrity_check(1)")
         if verdict != "ok":
             raise IndexCorruptError(self._path, f"is damaged ({verdict})")
-        for table, expected in zip(("articles", "passages"), self.counts(), strict=True):
-            ((count, first),) = self._fetch(f"SELECT COUNT(*), COALESCE(MIN(row), 0) FROM {table}")  # noqa: S608
-            if (count, first) != (expected, 0):
-                raise IndexCorruptError(self._path, f"has gaps in the rows of its {table}")
-        stray = self._fetch(
-            "SELECT p.row FROM passages p LEFT JOIN articles a ON a.row = p.article "
-            "WHERE a.row IS NULL OR p.start < 0 OR p.start >= p.end OR p.end > LENGTH(a.text) LIMIT 1"
-        )
-        if stray:
-            raise IndexCorruptError(self._path, f"has a passage outside its article (row {stray[0][0]})")
+        ((count, first),) = self._fetch("SELECT COUNT(*), COALESCE(MIN(row), 0) FROM articles")
+        if (count, first) != (self.counts()[0], 0):
+            raise IndexCorruptError(self._path, "has gaps in the rows of its articles")
+        lengths = np.array([int(length) for (length,) in self._in_blocks("LENGTH(text) FROM articles")])
+        _, _, start, end = self.passage_table.T
+        stray = np.flatnonzero((start >= end) | (end > np.repeat(lengths, self._passage_counts())))
+        if len(stray):
+            path = self._path.with_name(PASSAGES)
+            raise IndexCorruptError(path, f"has a passage outside its article (row {stray[0]})")
+
+    def _passage_counts(self) -> NDArray[np.int64]:
+        """Return how many passages each article has."""
+        import numpy as np
+
+        return np.diff(self.article_starts, append=len(self.passage_table))
 
     def article_row(self, article_id: str) -> int | None:
         """Return the row of the article with this id, or None if there is none."""
@@ -181,32 +360,75 @@ class Archive:
             IndexCorruptError: If one is missing, or what is there is not a passage.
         """
         wanted = sorted({int(row) for row in rows})
-        found: dict[int, StoredPassage] = {}
-        articles: dict[int, Article] = {}
-        for at in range(0, len(wanted), _SQL_VARIABLES):
-            part = wanted[at : at + _SQL_VARIABLES]
-            passages = self._select("row, article, paragraph, start, end FROM passages", part)
-            missing = sorted({int(entry[1]) for entry in passages} - articles.keys())
-            if missing:
-                articles.update(
-                    (int(entry[0]), self._article(entry[1:]))
-                    for entry in self._select(f"row, {_ARTICLE_COLUMNS} FROM articles", missing)
-                )
-            for entry in passages:
-                found[entry[0]] = self._passage(entry, articles)
-        if len(found) != len(wanted):
-            raise IndexCorruptError(self._path, f"has no passage {min(set(wanted) - found.keys())}")
-        return found
+        beyond = [row for row in wanted if not 0 <= row < len(self.passage_table)]
+        if beyond:
+            raise IndexCorruptError(self._path.with_name(PASSAGES), f"has no passage {beyond[0]}")
+        found = self.passage_table[wanted].tolist()
+        articles = self._articles_of(sorted({article for article, *_ in found}))
+        return {
+            row: StoredPassage(Passage(articles[article].text[start:end], paragraph, start, end), articles[article])
+            for row, (article, paragraph, start, end) in zip(wanted, found, strict=True)
+        }
 
-    def passage_keys(self) -> Iterator[bytes]:
-        """Yield the key of every passage, in the order of the rows."""
-        for (key,) in self._in_blocks("key FROM passages"):
-            yield bytes(key)
+    def _articles_of(self, rows: Sequence[int]) -> dict[int, Article]:
+        articles: dict[int, Article] = {}
+        for at in range(0, len(rows), _SQL_VARIABLES):
+            part = self._select(f"row, {_ARTICLE_COLUMNS} FROM articles", rows[at : at + _SQL_VARIABLES])
+            articles.update((int(entry[0]), self._article(entry[1:])) for entry in part)
+        if len(articles) != len(rows):
+            raise IndexCorruptError(self._path, f"has no article {min(set(rows) - articles.keys())}")
+        return articles
+
+    def passage_keys(self) -> NDArray[np.uint8]:
+        """Return what identifies what was embedded for each passage: ``(passages, 16)`` uint8.
+
+        Raises:
+            IndexCorruptError: If there is not one for each.
+        """
+        path = self._path.with_name(KEYS)
+        keys: NDArray[np.uint8] = load_table(path, "|u1", _KEY_BYTES)
+        if len(keys) != len(self.passage_table):
+            raise IndexCorruptError(path, f"holds {len(keys)} keys, there are {len(self.passage_table)} passages")
+        return keys
+
+    @property
+    def known(self) -> KnownArticles:
+        """What a rebuild asks of it; read once."""
+        import numpy as np
+
+        if self._known_articles is None:
+            rows = list(self._in_blocks("id, digest, place, tokens, truncated FROM articles"))
+            self._known_articles = KnownArticles(
+                [str(row[0]) for row in rows],
+                [bytes(row[1]) for row in rows],
+                [str(row[2]) for row in rows],
+                self._passage_counts(),
+                np.array([int(row[3]) for row in rows], dtype=np.int64),
+                np.array([int(row[4]) for row in rows], dtype=np.int64),
+            )
+        return self._known_articles
+
+    def files(self) -> dict[str, ReadFile]:
+        """Return what was read of the corpus's files, by their places."""
+        found = (ReadFile(*row) for row in self._fetch("SELECT place, id, digest, first, articles FROM files"))
+        return {file.place: file for file in found}
+
+    def articles(self) -> Iterator[tuple[str, Article]]:
+        """Yield every article with the place that it came from, in the order of the rows."""
+        for place, *columns in self._in_blocks(f"place, {_ARTICLE_COLUMNS} FROM articles"):
+            yield str(place), self._article(columns)
 
     def titles_and_texts(self) -> Iterator[tuple[str, str]]:
         """Yield the title and the text of every article, in the order of the rows."""
         for title, text in self._in_blocks("title, text FROM articles"):
             yield str(title), str(text)
+
+    def titles_and_passages(self) -> Iterator[tuple[str, str]]:
+        """Yield the text of every passage after its article's title, in the order of the rows."""
+        begins = [*self.article_starts.tolist(), len(self.passage_table)]
+        for row, (title, text) in enumerate(self.titles_and_texts()):
+            for _, _, start, end in self.passage_table[begins[row] : begins[row + 1]].tolist():
+                yield title, text[start:end]
 
     def _in_blocks(self, columns_from: str) -> Iterator[tuple[Any, ...]]:
         """Yield all rows; the connection is free for others between two blocks."""
@@ -217,12 +439,6 @@ class Archive:
         ):
             yield from block
             start += _BLOCK
-
-    def article_starts(self) -> list[int]:
-        """Return the first passage of every article, in the order of the rows: an article's passages are together."""
-        return [
-            int(start) for (start,) in self._fetch("SELECT MIN(row) FROM passages GROUP BY article ORDER BY article")
-        ]
 
     def matching_articles(self, filter: Filter) -> list[int]:  # noqa: A002
         """Return the rows of the articles that the filter is for, ascending.
@@ -293,13 +509,6 @@ class Archive:
             )
         except (TypeError, ValueError, RecursionError) as error:
             raise IndexCorruptError(self._path, f"holds something else than an article ({error})") from None
-
-    def _passage(self, columns: Sequence[Any], articles: Mapping[int, Article]) -> StoredPassage:
-        row, article_row, paragraph, start, end = columns
-        article = articles.get(article_row)
-        if article is None or not all(isinstance(number, int) for number in columns):
-            raise IndexCorruptError(self._path, f"holds something else than a passage (row {row})")
-        return StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)
 
 
 def _paths(path: tuple[str, ...], value: Any) -> Iterator[tuple[str, ...]]:

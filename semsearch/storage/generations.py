@@ -13,13 +13,27 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from semsearch._version import __version__
 from semsearch.errors import IndexCorruptError, IndexNotFoundError
-from semsearch.storage._files import replace_durably, sha256_of, sync_file, sync_folder, write_durably
+from semsearch.storage._files import crc32_of, record_of, replace_durably, sync_file, sync_folder, write_durably
+from semsearch.storage._layout import (
+    ARTICLES,
+    CHECKS,
+    DENSE,
+    EMBEDDINGS,
+    KEYS,
+    LEXICAL,
+    MANIFEST,
+    PASSAGES,
+    SEGMENTS,
+    TOKEN_ROTATION,
+    TOKEN_SPANS,
+)
+from semsearch.storage._tables import load_table
 from semsearch.storage.archive import Archive, ArchiveWriter
 from semsearch.storage.lock import writer_lock
 from semsearch.storage.manifest import Counts, FileRecord, Manifest, parse_manifest
@@ -31,6 +45,7 @@ if TYPE_CHECKING:
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
     from semsearch.lexical import LexicalIndex
+    from semsearch.storage._rows import CheckedRows, RowsWriter
     from semsearch.tokens import TokenStore
 
 __all__ = [
@@ -46,18 +61,14 @@ __all__ = [
 
 _CURRENT = "CURRENT"
 _GENERATIONS = "generations"
-_MANIFEST = "manifest.json"
-_ARCHIVE = "articles.sqlite"
-_EMBEDDINGS = "embeddings.npy"
-_DENSE = "dense.faiss"
-_FILES = (_ARCHIVE, _EMBEDDINGS, _DENSE)  # what every generation has; the others are derived
-_LEXICAL = "lexical"
-_TOKENS = "tokens.u8"
-_TOKEN_STARTS = "token_starts.npy"  # noqa: S105
-_TOKEN_ROTATION = "token_rotation.npy"  # noqa: S105
+_FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS, DENSE)  # what every generation has
+_LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
 _CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
+
+
+_Check = Literal["all", "rows when read", "nothing"]
 
 
 class FileCheck(NamedTuple):
@@ -72,53 +83,83 @@ class FileCheck(NamedTuple):
 
 
 class GenerationWriter:
-    """A generation in the making. Row *i* of everything that is put into it is passage *i*."""
+    """A generation in the making. Row *i* of everything that is put into it is passage *i*.
+
+    Attributes:
+        id: Its id.
+        folder: Its folder.
+        archive: Its articles, after :meth:`begin`.
+    """
+
+    archive: ArchiveWriter
 
     def __init__(self, index: Path) -> None:
         self._index = index
+        self._before: Generation | None = None
+        self._files: dict[str, FileRecord] = {}  # those whose checksums are known
         self.id = _next_id(index)
         self.folder = index / _GENERATIONS / self.id
         self.folder.mkdir()
-        self.archive = ArchiveWriter(self.folder / _ARCHIVE)
-        self._embeddings: np.memmap[Any, np.dtype[np.float16]] | None = None
 
-    def create_embeddings(self, dimension: int) -> NDArray[np.float16]:
-        """Create the file for the vectors: ``(passages, dimension)`` float16, to be filled in place."""
-        import numpy as np
+    def begin(self, before: Generation | None = None, *, articles: bool = False) -> ArchiveWriter:
+        """Begin the archive.
 
-        self._embeddings = np.lib.format.open_memmap(
-            self.folder / _EMBEDDINGS, mode="w+", dtype=np.float16, shape=(self.archive.passages, int(dimension))
-        )
-        if hasattr(os, "posix_fallocate"):
-            # A full disk is then an error here, and not the death of the process when the map is written.
-            with (self.folder / _EMBEDDINGS).open("rb+") as stream:
-                os.posix_fallocate(stream.fileno(), 0, (self.folder / _EMBEDDINGS).stat().st_size)
-        return self._embeddings
+        Args:
+            before: A generation to take over from, which was verified as a whole.
+            articles: Whether articles may be taken over with their passages; without it only vectors and tokens.
+        """
+        self._before = before
+        self.archive = ArchiveWriter(self.folder, before.archive if before is not None and articles else None)
+        return self.archive
 
     def read_archive(self) -> Archive:
         """Finish the archive and return it for reading."""
         self.archive.close()
-        return Archive(self.folder / _ARCHIVE)
+        return Archive(self.folder)
+
+    @contextlib.contextmanager
+    def write_rows(
+        self, rows_before: NDArray[np.int64], dimension: int, rotation: NDArray[np.float32] | None
+    ) -> Iterator[RowsWriter]:
+        """Give the writer for the vectors and the tokens of all passages; when the block is left they are complete.
+
+        Args:
+            rows_before: ``(passages,)`` int64: where each passage was in the generation before; -1 for the others.
+            dimension: Components of a vector.
+            rotation: What the tokens are coded with; None if there are none.
+        """
+        import numpy as np
+
+        from semsearch.storage._rows import RowsWriter
+
+        if rotation is not None:
+            np.save(self.folder / TOKEN_ROTATION, rotation, allow_pickle=False)
+        before = self._before if (rows_before >= 0).any() else None
+        writer = RowsWriter(self.folder, before, rows_before, dimension, tokens=rotation is not None)
+        try:
+            yield writer
+            writer.close()
+        finally:
+            writer.discard()
+        self._files |= writer.files
 
     @property
     def lexical_folder(self) -> Path:
         """Where the lexical indexes go, a folder each."""
-        return self.folder / _LEXICAL
-
-    def create_tokens(self) -> BinaryIO:
-        """Create the file for the codes of tokens, to be written passage by passage and closed."""
-        return (self.folder / _TOKENS).open("xb")
-
-    def write_token_starts(self, lengths: Sequence[int], rotation: NDArray[np.float32]) -> None:
-        """Write where each passage's tokens begin, and the rotation that they are coded with."""
-        import numpy as np
-
-        np.save(self.folder / _TOKEN_STARTS, np.cumsum([0, *lengths], dtype=np.int64), allow_pickle=False)
-        np.save(self.folder / _TOKEN_ROTATION, rotation, allow_pickle=False)
+        return self.folder / LEXICAL
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
-        write_durably(self.folder / _DENSE, serialized.data)
+        write_durably(self.folder / DENSE, serialized.data)
+
+    def read_embeddings(self) -> NDArray[np.float16]:
+        """Return the vectors that were written: ``(passages, dimension)`` float16, memory-mapped."""
+        return load_table(self.folder / EMBEDDINGS, "<f2")
+
+    def discard(self) -> None:
+        """Let go of the archive, whatever state it is in."""
+        if hasattr(self, "archive"):
+            self.archive.discard()
 
     def commit(
         self,
@@ -132,14 +173,15 @@ class GenerationWriter:
     ) -> Manifest:
         """Bring every file to the disk, then the manifest, then make this the live generation."""
         self.archive.close()
-        if self._embeddings is not None:
-            self._embeddings.flush()
         files = {
             path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()
         }
-        for path in files.values():
-            sync_file(path)
-            sync_folder(path.parent)
+        for name, path in files.items():
+            if name not in self._files:
+                sync_file(path)
+        for folder in {path.parent for path in files.values()}:
+            sync_folder(folder)
+        records = {name: self._files.get(name) or record_of(path) for name, path in files.items()}
         manifest = Manifest(
             created=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
             written_by=__version__,
@@ -148,10 +190,10 @@ class GenerationWriter:
             token_vectors=token_vectors,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
-            files={name: FileRecord(path.stat().st_size, sha256_of(path)) for name, path in files.items()},
+            files=records,
         )
         data = manifest.to_bytes()
-        write_durably(self.folder / _MANIFEST, data)
+        write_durably(self.folder / MANIFEST, data)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
         replace_durably(self._index / _CURRENT, f"{self.id} {hashlib.sha256(data).hexdigest()}\n".encode())
@@ -174,7 +216,7 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         try:
             yield writer
         finally:
-            writer.archive.discard()
+            writer.discard()
             _remove_generations(index)
 
 
@@ -198,7 +240,7 @@ def _remove_generations(index: Path) -> None:
     except (FileNotFoundError, IndexCorruptError):
         live = None
     folders = [f for f in (index / _GENERATIONS).iterdir() if _GENERATION_ID.fullmatch(f.name) and not f.is_symlink()]
-    complete = sorted(f.name for f in folders if (f / _MANIFEST).exists() and (live is None or f.name < live))
+    complete = sorted(f.name for f in folders if (f / MANIFEST).exists() and (live is None or f.name < live))
     kept = {live, *(complete if live is None else complete[-1:])}
     for folder in folders:
         if folder.name not in kept:
@@ -209,63 +251,109 @@ def _remove_generations(index: Path) -> None:
 
 
 class Generation:
-    """An open generation, every file of it checked against the manifest.
+    """An open generation, every file of it checked against the manifest, and of the large ones every row that is read.
 
     Attributes:
         manifest: What it is.
         archive: Its articles and passages.
         article_starts: ``(articles,)`` int64: the first passage of each article.
         tokens: Its token vectors, or None if it has none.
-        embeddings: ``(passages, dimension)`` float16, memory-mapped.
+        segments: The files that these are in, by their names in the generation, sorted.
+        embeddings: ``(passages, dimension)`` float16, memory-mapped, unchecked: see :meth:`embeddings_of`.
+        checks: ``(passages, 2)`` uint32: the CRC-32 of each row of the embeddings and of its tokens' codes.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, intact: bool = False) -> None:
-        import numpy as np
-
+    def __init__(self, folder: Path, manifest: Manifest, *, check: _Check = "rows when read") -> None:
         self.folder = folder
         self.manifest = manifest
-        for name in () if intact else _names(manifest):
-            _require_intact(folder / name, manifest.files.get(name))
-        try:
-            self.embeddings: NDArray[np.float16] = np.load(folder / _EMBEDDINGS, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise IndexCorruptError(folder / _EMBEDDINGS, f"is not a numpy file ({error})") from None
+        self.segments = [name for name in sorted(manifest.files) if name.startswith(f"{SEGMENTS}/")]
+        if check != "nothing":
+            for name in _names(manifest):
+                _require_intact(
+                    folder / name, manifest.files.get(name), content=check == "all" or not self._is_read_later(name)
+                )
+        self._check = check
+        self.embeddings: NDArray[np.float16] = load_table(folder / EMBEDDINGS, "<f2")
+        self.checks: NDArray[np.uint32] = load_table(folder / CHECKS, "<u4", 2)
         expected = (manifest.counts.passages, manifest.embedder.dimension)
-        if self.embeddings.shape != expected or self.embeddings.dtype != np.float16:
-            found = f"{self.embeddings.shape} {self.embeddings.dtype}"
-            raise IndexCorruptError(folder / _EMBEDDINGS, f"holds {found}, the manifest says {expected} float16")
+        if self.embeddings.shape != expected:
+            found = f"{self.embeddings.shape}, the manifest says {expected}"
+            raise IndexCorruptError(folder / EMBEDDINGS, f"holds vectors of shape {found}")
+        if len(self.checks) != manifest.counts.passages:
+            raise IndexCorruptError(folder / CHECKS, f"holds the checksums of {len(self.checks)} passages, not of all")
+        self._rows = self._checked_embeddings()
         self.tokens = self._open_tokens()
         with contextlib.ExitStack() as stack:
             # Held open, so that the generation stays whole when writers remove its folder.
-            self._dense = stack.enter_context((folder / _DENSE).open("rb"))
-            self.archive = stack.enter_context(contextlib.closing(Archive(folder / _ARCHIVE)))
-            counts = self.archive.counts()
-            if counts != (manifest.counts.articles, manifest.counts.passages):
+            self._dense = stack.enter_context((folder / DENSE).open("rb"))
+            self.archive = stack.enter_context(contextlib.closing(Archive(folder)))
+            self.article_starts = self.archive.article_starts
+            counts = (*self.archive.counts(), len(self.article_starts))
+            if counts != (manifest.counts.articles, manifest.counts.passages, manifest.counts.articles):
                 raise IndexCorruptError(
-                    folder / _ARCHIVE,
-                    f"holds {counts[0]} articles and {counts[1]} passages, "
+                    folder / (ARTICLES if counts[0] != manifest.counts.articles else PASSAGES),
+                    f"holds {counts[0]} articles, and {counts[1]} passages of {counts[2]}, "
                     f"the manifest says {manifest.counts.articles} and {manifest.counts.passages}",
                 )
-            self.article_starts = np.array(self.archive.article_starts(), dtype=np.int64)
             stack.pop_all()
 
+    def _is_read_later(self, name: str) -> bool:
+        """Whether a file is large, and its rows are checked when they are read; the keys are read by builds alone."""
+        record = self.manifest.files.get(name)
+        is_large = record is not None and record.bytes > _LARGE
+        return is_large and (name in {EMBEDDINGS, KEYS} or name.startswith(f"{SEGMENTS}/"))
+
+    def _checked_embeddings(self) -> CheckedRows:
+        import numpy as np
+
+        from semsearch.storage._rows import CheckedRows
+
+        intact = self._check != "rows when read" or not self._is_read_later(EMBEDDINGS)
+        return CheckedRows(
+            self.checks[:, 0],
+            np.full(len(self.checks), intact),
+            lambda row: self.embeddings[row],
+            lambda _: self.folder / EMBEDDINGS,
+        )
+
+    def embeddings_of(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float16]:
+        """Return the vectors of these passages: ``(n, dimension)`` float16.
+
+        Raises:
+            IndexCorruptError: If one of them is not as it was written.
+        """
+        self._rows.require(rows)
+        return self.embeddings[rows]
+
     def _open_tokens(self) -> TokenStore | None:
-        if _TOKENS not in self.manifest.files:
+        if TOKEN_SPANS not in self.manifest.files:
             return None
         import numpy as np
 
+        from semsearch.storage._rows import CheckedRows
         from semsearch.tokens import TokenCodec, TokenStore
 
-        path = self.folder / _TOKENS
+        path = self.folder / TOKEN_ROTATION
         try:
-            codec = TokenCodec(np.load(self.folder / _TOKEN_ROTATION, allow_pickle=False))
-            starts = np.load(self.folder / _TOKEN_STARTS, allow_pickle=False)
-            codes = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, codec.bytes_per_token)
-            store = TokenStore(codes, starts, codec)
-        except (OSError, ValueError, EOFError, IndexError) as error:
-            raise IndexCorruptError(path, f"does not hold the tokens that its starts divide ({error})") from None
+            codec = TokenCodec(load_table(path, "<f4", self.manifest.embedder.dimension))
+            segments = []
+            for name in self.segments:
+                path = self.folder / name
+                segments.append(np.asarray(np.memmap(path, np.uint8, "r")).reshape(-1, codec.bytes_per_token))
+            path = self.folder / TOKEN_SPANS
+            spans = load_table(path, "<i8", 3)
+            store = TokenStore(segments, spans, codec, check=lambda rows: checked.require(rows))  # noqa: PLW0108 - below
+        except (OSError, ValueError) as error:
+            raise IndexCorruptError(path, f"does not fit the other files of tokens ({error})") from None
         if len(store) != self.manifest.counts.passages:
             raise IndexCorruptError(path, f"holds the tokens of {len(store)} passages, not of all")
+        intact = [self._check != "rows when read" or not self._is_read_later(name) for name in self.segments]
+        checked = CheckedRows(
+            self.checks[:, 1],
+            np.array(intact)[store.spans[:, 0]],
+            store.unchecked_codes_of,
+            lambda row: self.folder / self.segments[store.spans[row, 0]],
+        )
         return store
 
     def dense_index(self) -> DenseIndex:
@@ -278,7 +366,7 @@ class Generation:
 
         from semsearch.dense import DenseIndex
 
-        path = self.folder / _DENSE
+        path = self.folder / DENSE
         self._dense.seek(0)
         try:
             dense = DenseIndex.from_bytes(np.fromfile(self._dense, dtype=np.uint8))
@@ -297,7 +385,7 @@ class Generation:
         """
         from semsearch.lexical import LexicalIndex
 
-        path = self.folder / _LEXICAL / unit
+        path = self.folder / LEXICAL / unit
         try:
             index = LexicalIndex.open(path)
         except ValueError as error:
@@ -313,8 +401,10 @@ class Generation:
         self.archive.close()
 
 
-def open_generation(index: Path) -> Generation:
+def open_generation(index: Path, *, whole: bool = False) -> Generation:
     """Open the live generation of ``index`` and check every file of it.
+
+    Of the large files the rows are checked when they are read; with ``whole`` everything is checked now.
 
     Raises:
         IndexNotFoundError: If there is no index.
@@ -324,7 +414,7 @@ def open_generation(index: Path) -> Generation:
     while True:
         folder, manifest = _live(index)
         try:
-            return Generation(folder, manifest)
+            return Generation(folder, manifest, check="all" if whole else "rows when read")
         except (IndexCorruptError, FileNotFoundError):
             # A writer may have published two generations since, and removed this one: then there is a newer one.
             if _read_current(index)[0] == folder.name:
@@ -351,7 +441,7 @@ def last_manifest(index: Path) -> Manifest | None:
     """
     with contextlib.suppress(IndexNotFoundError, IndexCorruptError):
         return _live(index)[1]
-    for path in sorted((index / _GENERATIONS).glob(f"*/{_MANIFEST}"), reverse=True):
+    for path in sorted((index / _GENERATIONS).glob(f"*/{MANIFEST}"), reverse=True):
         with contextlib.suppress(OSError, IndexCorruptError):
             return parse_manifest(path.read_bytes(), path)
     return None
@@ -377,19 +467,19 @@ def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
 
 
 def _check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
-    manifest_path = folder / _MANIFEST
+    manifest_path = folder / MANIFEST
     checks = [FileCheck(manifest_path, manifest_path.stat().st_size if manifest_path.exists() else 0, None)]
     for name in _names(manifest):
         path = folder / name
         problem: str | None = None
         try:
-            _require_intact(path, manifest.files.get(name))
+            _require_intact(path, manifest.files.get(name), sha256=True)
         except IndexCorruptError as error:
             problem = error.reason
         checks.append(FileCheck(path, path.stat().st_size if path.exists() else 0, problem))
     if all(check.problem is None for check in checks):
         try:
-            with contextlib.closing(Generation(folder, manifest, intact=True)) as generation:
+            with contextlib.closing(Generation(folder, manifest, check="nothing")) as generation:
                 generation.archive.check()
                 generation.dense_index()
                 generation.lexical_index("articles")
@@ -409,7 +499,7 @@ def _live(index: Path) -> tuple[Path, Manifest]:
         )
     while True:
         generation_id, checksum = _read_current(index)
-        path = index / _GENERATIONS / generation_id / _MANIFEST
+        path = index / _GENERATIONS / generation_id / MANIFEST
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -437,14 +527,15 @@ def _names(manifest: Manifest) -> list[str]:
     return [*_FILES, *sorted(manifest.files.keys() - set(_FILES))]
 
 
-def _require_intact(path: Path, record: FileRecord | None) -> None:
+def _require_intact(path: Path, record: FileRecord | None, *, content: bool = True, sha256: bool = False) -> None:
+    """Compare a file's size with its record, and its content: by its CRC-32, or by all of the record."""
     if record is None:
         raise IndexCorruptError(path, "is not in the manifest")
     try:
         size = path.stat().st_size
         if size != record.bytes:
             raise IndexCorruptError(path, f"is damaged ({size} bytes, {record.bytes} were written)")
-        if sha256_of(path) != record.sha256:
+        if content and (record_of(path) != record if sha256 else crc32_of(path) != record.crc32):
             raise IndexCorruptError(path, "is damaged (its checksum is not the one in the manifest)")
     except FileNotFoundError:
         raise IndexCorruptError(path, "is missing") from None

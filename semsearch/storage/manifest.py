@@ -22,10 +22,11 @@ _FILE_NAME = re.compile(r"(?!.*\.\.)(?!(?:.*/)?\.$)(?:[a-z0-9][a-z0-9_-]*/)*[a-z
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file's size in bytes and its SHA-256 in hexadecimal."""
+    """A file's size in bytes, its SHA-256 in hexadecimal, and its CRC-32, which is quicker to check."""
 
     bytes: int
     sha256: str
+    crc32: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +141,4 @@ def _file_name(name: str) -> str:
 
 
 def _file_record(record: Mapping[str, Any]) -> FileRecord:
-    return FileRecord(bytes=_count(record, "bytes"), sha256=_typed(record, "sha256", str))
+    return FileRecord(_count(record, "bytes"), _typed(record, "sha256", str), _count(record, "crc32"))

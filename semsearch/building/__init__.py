@@ -1,0 +1,16 @@
+"""The rebuild: a corpus to a committed generation.
+
+    articles ──split──▶ passages ──embed──▶ embeddings ──▶ dense index ──▶ commit
+
+What is read is written at once and what is embedded goes straight to its file, so that memory does not grow with the
+texts. What has not changed since the build before is taken over from it: a file that is the same is not read, an
+article that is the same is not split, a passage that is the same is not embedded; if all is the same, nothing is
+written.
+"""
+
+from __future__ import annotations
+
+from semsearch.building._build import build_index
+from semsearch.building._report import BuildReport
+
+__all__ = ["BuildReport", "build_index"]

@@ -1,0 +1,232 @@
+"""A corpus to a committed generation, in one readable function."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from semsearch._version import __version__
+from semsearch.building._articles import ArticlesWriter
+from semsearch.building._corpus import nothing_to_index, portions
+from semsearch.building._embedding import Encoder, embed_new, rows_by_key
+from semsearch.building._report import BuildReport
+from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
+from semsearch.errors import ModelNotFoundError, SemsearchError
+from semsearch.passages import TARGET_TOKENS
+from semsearch.readers import ReadingLog, require_sources
+from semsearch.records import Article, Progress, ReportProgress
+from semsearch.storage import (
+    Archive,
+    Generation,
+    GenerationWriter,
+    Manifest,
+    last_manifest,
+    open_generation,
+    write_generation,
+)
+from semsearch.tokens import TokenCodec
+
+__all__ = ["build_index"]
+
+_LEAST_TOKENS = 1  # what a model must read at least
+
+
+def build_index(
+    corpus: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Iterable[Article],
+    index: str | os.PathLike[str] = "index",
+    *,
+    embedder: Embedder | str | os.PathLike[str] | None = None,
+    token_vectors: bool | None = None,
+    progress: ReportProgress | None = None,
+) -> BuildReport:
+    """Build the index of a corpus, in place of the one that is in ``index`` until then.
+
+    The old index answers until the new one is complete, and stays if anything fails.
+
+    Args:
+        corpus: A folder, file or glob, or several; or articles, which are consumed once.
+        index: The index's folder; made if it is not there.
+        embedder: An :class:`~semsearch.Embedder`, or the name or folder of a sentence-transformers model. Without it
+            the model of the index that is there, or :data:`~semsearch.DEFAULT_MODEL`.
+        token_vectors: Whether to keep the vectors of tokens (96 bytes a token of the default model), which are most of
+            an index. Without them late interaction embeds the likeliest candidates when a question is asked. If it is
+            None it is as in the index that is there, or True.
+        progress: Called now and then with a :class:`Progress`.
+
+    Returns:
+        What was done, with everything that could not be read.
+
+    Raises:
+        CorpusError: If there is nothing to index, two articles have one id, or the corpus does not exist.
+        IndexLockedError: If another process is writing to the index.
+        ModelNotFoundError: If the model is not on this machine.
+    """
+    started = time.monotonic()
+    report = progress or _silent
+    folder = Path(index)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: name a folder for the index")
+    log = ReadingLog()
+    if isinstance(corpus, str | os.PathLike):
+        require_sources(corpus)  # what is not there is said before anything takes long
+    with write_generation(folder) as writer:
+        report(Progress("loading the model"))
+        last = last_manifest(folder)
+        embedder = _resolve_embedder(embedder, folder, last)
+        if token_vectors is None:
+            token_vectors = last is None or last.token_vectors
+        with_tokens = token_vectors and _gives_tokens(embedder)
+        if embedder.spec.max_tokens < _LEAST_TOKENS:
+            raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
+        with _live_generation(folder, embedder) as before:
+            known = before.archive if before is not None and _is_split_alike(before.manifest) else None
+            archive = writer.begin(before, articles=known is not None)
+            articles = ArticlesWriter(archive, known, embedder, log, report)
+            articles.add_all(portions(corpus, log, {} if known is None else known.files()))
+            if archive.passages == 0:
+                raise nothing_to_index(corpus, log)
+            embedded = 0
+            if (
+                before is not None
+                and archive.is_as_before
+                and _is_as_asked(before, embedder, token_vectors=token_vectors, with_tokens=with_tokens)
+            ):
+                generation, manifest, unchanged = before.folder.name, before.manifest, True
+            else:
+                generation, unchanged = writer.id, False
+                embedded = _write_rows(writer, before, embedder, report, with_tokens=with_tokens)
+        if not unchanged:
+            report(Progress("writing the index"))
+            manifest = _finish(writer, embedder, token_vectors=token_vectors)
+    return BuildReport(
+        index=str(folder),
+        generation=generation,
+        model=embedder.spec.name,
+        articles=manifest.counts.articles,
+        passages=manifest.counts.passages,
+        embedded=embedded,
+        tokens=manifest.counts.tokens,
+        truncated_tokens=manifest.counts.truncated_tokens,
+        problems=tuple(log.problems),
+        notes=tuple(log.notes),
+        ignored=dict(log.ignored),
+        bytes=sum(file.bytes for file in manifest.files.values()),
+        seconds=time.monotonic() - started,
+        unchanged=unchanged,
+    )
+
+
+def _silent(_: Progress) -> None:
+    """Report nothing."""
+
+
+def _require(truth: bool, what: str) -> None:  # noqa: FBT001 - reads as "require that ..."
+    if not truth:
+        raise SemsearchError(f"the build is not consistent: it must be that {what}; nothing was committed")
+
+
+def _resolve_embedder(
+    embedder: Embedder | str | os.PathLike[str] | None, index: Path, last: Manifest | None
+) -> Embedder:
+    """Load what was asked for, else the model of the index that is there, else the default."""
+    if embedder is None:
+        name = DEFAULT_MODEL if last is None else last.embedder.name
+        try:
+            return load_embedder(name)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"{error} (the model of the index in {index}; --model names another)") from None
+    return load_embedder(embedder) if isinstance(embedder, str | os.PathLike) else embedder
+
+
+@contextlib.contextmanager
+def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | None]:
+    """Give the generation whose vectors can be taken over: the live one, if the same embedder made it."""
+    try:
+        before = open_generation(index, whole=True)
+    except SemsearchError:  # none yet, or one that this build is to replace because it is damaged
+        yield None
+        return
+    with contextlib.closing(before):
+        yield before if before.manifest.embedder.fingerprint == embedder.spec.fingerprint else None
+
+
+def _is_split_alike(manifest: Manifest) -> bool:
+    """Whether a build of today, with the same embedder, would read and split the same files and articles alike."""
+    return manifest.written_by == __version__ and manifest.target_tokens == TARGET_TOKENS
+
+
+def _is_as_asked(before: Generation, embedder: Embedder, *, token_vectors: bool, with_tokens: bool) -> bool:
+    """Whether a build of the same articles would make the same generation, but for its id."""
+    return (
+        before.manifest.embedder == embedder.spec
+        and before.manifest.token_vectors == token_vectors
+        and (before.tokens is not None) == with_tokens
+    )
+
+
+def _gives_tokens(embedder: Embedder) -> bool:
+    """Whether the tokens of this embedder can be stored: four components of a vector are one byte."""
+    return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
+
+
+def _write_rows(
+    writer: GenerationWriter,
+    before: Generation | None,
+    embedder: Embedder,
+    report: ReportProgress,
+    *,
+    with_tokens: bool,
+) -> int:
+    """Write the vectors and tokens of every passage. Returns how many were embedded now."""
+    dimension = embedder.spec.dimension
+    rows_before = writer.archive.rows_before
+    if before is not None and with_tokens and before.tokens is None:
+        before = None
+    codec = None
+    if with_tokens:
+        codec = TokenCodec.create(dimension) if before is None or before.tokens is None else before.tokens.codec
+    with contextlib.closing(writer.read_archive()) as archive:
+        if before is None:
+            rows_before[:] = -1
+        else:
+            new = np.flatnonzero(rows_before < 0)
+            rows_before[new] = rows_by_key(archive.passage_keys()[new], before)
+        new = np.flatnonzero(rows_before < 0)
+        with writer.write_rows(rows_before, dimension, None if codec is None else codec.rotation) as rows:
+            for vectors, codes in embed_new(archive, new, Encoder(embedder, codec), report):
+                rows.add(vectors, codes)
+    return len(new)
+
+
+def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool) -> Manifest:
+    """Index what was written, and commit it."""
+    from semsearch.dense import DenseIndex
+
+    with contextlib.closing(Archive(writer.folder)) as archive:
+        _write_lexical(archive, writer)
+    dense = DenseIndex.build(writer.read_embeddings())
+    _require(len(dense) == writer.archive.passages, "the dense index has a row for each passage")
+    writer.write_dense(dense.to_bytes())
+    return writer.commit(
+        embedder=embedder.spec,
+        target_tokens=TARGET_TOKENS,
+        token_vectors=token_vectors,
+        dense_spec=dense.spec,
+        tokens=writer.archive.tokens,
+        truncated_tokens=writer.archive.truncated,
+    )
+
+
+def _write_lexical(archive: Archive, writer: GenerationWriter) -> None:
+    """Index the words of articles and of passages, each with its title."""
+    from semsearch.lexical import LexicalIndex
+
+    LexicalIndex.build(
+        writer.lexical_folder / "articles", (f"{title}\n{text}" for title, text in archive.titles_and_texts())
+    )
+    LexicalIndex.build(writer.lexical_folder / "passages", archive.titles_and_passages(), phrases=True)
