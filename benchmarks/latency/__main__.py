@@ -8,7 +8,8 @@ Without CORPUS the archives are made, one of each size: words of the sample arch
 default model. In both the questions are embedded with the real model, and every file of the index is as it always is.
 
 - cold: a new process for each query, ``semsearch query`` and the plain script in turn, and what the former is made of
-- warm: an open index in every mode and the plain script's (sentence-transformers, a flat faiss index), in turn
+- warm: open indexes of all sizes in every mode, and the plain script's (sentence-transformers, a flat faiss index),
+  in turn
 - stages: which part of a warm query costs what
 - threads: queries a second with 1 and 2 threads
 - growth: a line through each cost at all sizes
@@ -36,7 +37,7 @@ from benchmarks.measuring import fit_line, in_new_process, median_of, percentile
 _ROOT = Path(__file__).resolve().parents[2]
 _QUESTIONS = _ROOT / "benchmarks" / "corpus-queries" / "queries.jsonl"
 _SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
-_COLD_SIZES = 10_000  # a cold query is measured up to this size
+_COLD_SIZES = (1_000, 10_000, 100_000)
 _COLD_QUERY = "legal basis for deployment"
 _THREADS, _ROUNDS = (1, 2), 5
 
@@ -49,18 +50,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.index or Path(name)
         if arguments.corpus is not None:
-            archives = [in_new_process(index_corpus, arguments.corpus, folder / "corpus")]
+            archives = [(in_new_process(index_corpus, arguments.corpus, folder / "corpus"), True)]
         else:
-            archives = [in_new_process(make_archive, size, questions, folder / str(size)) for size in arguments.sizes]
+            archives = [
+                (in_new_process(make_archive, size, questions, folder / str(size)), size in arguments.cold_sizes)
+                for size in arguments.sizes
+            ]
         cases = CASES if arguments.corpus is not None else {**CASES, **FILTERED}
-        measured = []
-        for archive in archives:
-            print(f"{archive.counts['passages']:,} passages", flush=True)
-            measured.append({**archive.counts, **measure_warm(archive, questions, cases)})
-            if archive.counts["passages"] <= _COLD_SIZES or arguments.corpus is not None:
-                measured[-1]["cold"] = measure_cold(archive, _COLD_QUERY, arguments.cold_runs)
-                measured[-1]["parts"] = measure_parts(archive.index, _COLD_QUERY)
-            measured[-1]["threads"] = in_new_process(measure_threads, str(archive.index), questions, _THREADS, _ROUNDS)
+        opened = [archive for archive, _ in archives]
+        measured = [
+            {**archive.counts, **warm}
+            for archive, warm in zip(opened, measure_warm(opened, questions, cases), strict=True)
+        ]
+        for (archive, is_cold), one in zip(archives, measured, strict=True):
+            if is_cold:
+                one["cold"] = measure_cold(archive, _COLD_QUERY, arguments.cold_runs)
+                one["parts"] = measure_parts(archive.index, _COLD_QUERY)
+            one["threads"] = in_new_process(measure_threads, str(archive.index), questions, _THREADS, _ROUNDS)
     result = {
         "command": _command(arguments),
         "machine": machine,
@@ -81,6 +87,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.latency", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES, help="passages of the archives that are made")
+    parser.add_argument(
+        "--cold-sizes", type=int, nargs="*", default=_COLD_SIZES, help="of these, those that are asked cold as well"
+    )
     parser.add_argument("--corpus", help="a folder or file of articles to index instead")
     parser.add_argument("--name", help="what to call its result")
     parser.add_argument("--questions", type=Path, default=_QUESTIONS, help="JSON lines with the queries in 'text'")
@@ -97,6 +106,7 @@ def _command(arguments: argparse.Namespace) -> str:
     """Return the command without the paths of this machine."""
     shown = {
         "sizes": " ".join(map(str, arguments.sizes)) if arguments.corpus is None else None,
+        "cold-sizes": " ".join(map(str, arguments.cold_sizes)) if arguments.corpus is None else None,
         "corpus": Path(arguments.corpus).name if arguments.corpus is not None else None,
         "name": arguments.name,
         "questions": arguments.questions.name if arguments.questions != _QUESTIONS else None,

@@ -21,7 +21,7 @@ __all__ = ["measure_cold", "measure_parts", "read_import_times"]
 _PLAIN = Path(__file__).with_name("plain.py")
 _IMPORT = re.compile(r"^import time:\s+(?P<own>\d+) \|\s+\d+ \| (?P<indent> *)(?P<module>[\w.]+)$")
 _SHOWN = 8  # packages with most of the time; the others are added up
-_PARTS_RUNS = 5
+_PARTS_RUNS = 3
 
 
 def measure_cold(archive: Archive, query: str, runs: int) -> dict[str, list[dict[str, float]]]:

@@ -5,6 +5,7 @@ The index and the plain script's are each open in a process of their own, which 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import statistics
 import time
@@ -116,33 +117,43 @@ def _serve_plain(connection: Connection, folder: str, model: str) -> None:
     _serve(connection, ask, started)
 
 
-def measure_warm(archive: Archive, queries: Sequence[str], cases: Mapping[str, SearchOptions]) -> dict[str, Any]:
-    """Ask each query in each case and of the plain script, in turn.
+def measure_warm(
+    archives: Sequence[Archive], queries: Sequence[str], cases: Mapping[str, SearchOptions]
+) -> list[dict[str, Any]]:
+    """Ask each query of all archives in each case, and of the plain script: one after the other, query by query.
 
     Returns:
-        ``cases``: for each case and ``"plain"`` the seconds of each query, the medians of its stages, and the most
-        memory that its process had; ``open_cpu_seconds``: of opening the index, the model loaded.
+        For each archive ``cases``: for each case and ``"plain"`` the seconds of each query, the medians of its stages,
+        and the most memory that its process had; and ``open_cpu_seconds``: of opening the index, the model loaded.
 
     Raises:
         LookupError: If a hybrid query does not go through all stages.
     """
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in (*cases, PLAIN)}
-    plain = _Asked(_serve_plain, str(archive.plain), archive.model)
-    with _Asked(_serve_index, str(archive.index)) as ours, plain as theirs:
-        turns = [(name, ours, options) for name, options in cases.items()] + [(PLAIN, theirs, {})]
-        for _, process, options in turns:
+    found: list[dict[str, list[dict[str, Any]]]] = [{name: [] for name in (*cases, PLAIN)} for _ in archives]
+    with contextlib.ExitStack() as stack:
+        turns: list[tuple[int, str, _Asked, Mapping[str, Any]]] = []
+        opened = []
+        for number, archive in enumerate(archives):
+            opened.append(stack.enter_context(_Asked(_serve_index, str(archive.index))))
+            plain = stack.enter_context(_Asked(_serve_plain, str(archive.plain), archive.model))
+            turns += [(number, name, opened[-1], options) for name, options in cases.items()]
+            turns.append((number, PLAIN, plain, {}))
+        for _, _, process, options in turns:
             process.ask(queries[0], options)  # the first one pays for what is set up once
-        for number, query in enumerate(queries):
-            first = number % len(turns)
-            for name, process, options in turns[first:] + turns[:first]:
-                found[name].append(process.ask(query, options))
-    missing = STAGES.keys() - {stage for one in found["hybrid"] for stage in one["stages"]}
+        for place, query in enumerate(queries):
+            first = place % len(turns)
+            for number, name, process, options in turns[first:] + turns[:first]:
+                found[number][name].append(process.ask(query, options))
+    missing = STAGES.keys() - {stage for one in found[0]["hybrid"] for stage in one["stages"]}
     if missing:
         raise LookupError(f"no query enters the stages {', '.join(sorted(missing))}: see benchmarks.latency.stages")
-    return {
-        "open_cpu_seconds": round(ours.opening["cpu_seconds"], 4),
-        "cases": {name: _summarised(runs) for name, runs in found.items()},
-    }
+    return [
+        {
+            "open_cpu_seconds": round(process.opening["cpu_seconds"], 4),
+            "cases": {name: _summarised(runs) for name, runs in by_case.items()},
+        }
+        for process, by_case in zip(opened, found, strict=True)
+    ]
 
 
 def _summarised(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
