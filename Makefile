@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format bench bench-full clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,8 +27,29 @@ format: $(VENV)/installed-dev  ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/installed-dev  ## measure building and querying on corpus/; figures go to benchmarks/results
-	$(BIN)/python -m benchmarks.build corpus --queries benchmarks/corpus-queries/queries.jsonl
+bench: $(VENV)/installed-dev  ## measure a little of everything in about ten minutes, into benchmarks/results
+	$(BIN)/python -m benchmarks.limits
+	$(BIN)/python -m benchmarks.build corpus --passages 200
+	$(BIN)/python -m benchmarks.growth --sizes 1000 3000 10000 20000
+	$(BIN)/python -m benchmarks.latency --sizes 1000 3000 10000 20000 --cold-sizes 10000 --queries 60 --cold-runs 3
+	$(BIN)/python -m benchmarks.quality corpus
+
+# Collections in BEIR's layout that are measured too; the test collections are no part of this repository.
+COLLECTIONS ?= $(wildcard ../shared/datasets/scifact)
+
+bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the figures in docs are from here
+	$(BIN)/python -m benchmarks.limits
+	$(BIN)/python -m benchmarks.build corpus
+	$(BIN)/python -m benchmarks.growth --sizes 1000 3000 10000 30000 100000 1000000
+	$(BIN)/python -m benchmarks.latency
+	for folder in $(COLLECTIONS); do \
+		$(BIN)/python -m benchmarks.build $$folder/corpus.jsonl && \
+		$(BIN)/python -m benchmarks.latency --corpus $$folder/corpus.jsonl --questions $$folder/queries.jsonl \
+			--name $$(basename $$folder) || exit 1; \
+	done
+	$(BIN)/python -m benchmarks.quality corpus $(COLLECTIONS)
+	$(BIN)/python -m benchmarks.duplicates --sources 100
+	$(BIN)/python -m benchmarks.report
 
 clean:  ## remove the environment, the caches and the built index
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*

@@ -53,14 +53,15 @@ def _milliseconds(case: Mapping[str, Any], clock: str = "cpu") -> list[float]:
 
 def latency_table(costs: Costs) -> str:
     """CPU milliseconds of ranking beyond embedding the query, by mode."""
-    rows = []
-    for name, case in _largest(costs)["cases"].items():
+    measured, rows = _largest(costs), []
+    for name, case in measured["cases"].items():
         if name == "plain":
             continue
         embedding = 1000 * case["stages"].get("model", 0.0)
         milliseconds = _milliseconds(case)
         rows.append([name, *(f"{percentile(milliseconds, percent) - embedding:.1f}" for percent in (50, 99))])
-    return table(["mode", "CPU-ms a query, median", "99th percentile"], rows)
+    head = [f"{measured['passages']:,} passages", "CPU-ms a query, median", "99th percentile"]
+    return table(head, rows)
 
 
 def warm_table(costs: Costs) -> str:
@@ -359,7 +360,7 @@ def draw_growth(costs: Costs, path: Path) -> None:
             label = "plain script" if name == "plain" else name
             _points(warm, points, latency["growth"].get(name), 1000, label, colour)
         warm.set_ylabel("CPU-ms of a query, embedding included")
-        points = [(one["passages"], one["open_cpu_seconds"]) for one in sizes]
+        points = [(one["passages"], statistics.median(one["open_cpu_seconds"])) for one in sizes]
         _points(opening, points, latency["growth"].get("opening"), 1, "opening the index", "#7f95b8")
         for name, colour in (("semsearch", OWN), ("plain", PLAIN)):
             points = [(one["passages"], median_of(one["cold"][name], "cpu_seconds")) for one in sizes if "cold" in one]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from semsearch.searching import SearchOptions
 
-__all__ = ["CASES", "FILTERED", "PLAIN", "measure_threads", "measure_warm"]
+__all__ = ["CASES", "FILTERED", "PLAIN", "measure_opening", "measure_threads", "measure_warm"]
 
 CASES: dict[str, SearchOptions] = {
     "hybrid": {},
@@ -56,8 +56,7 @@ class _Asked:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, *arguments), daemon=True)
         self._process.start()
-        theirs.close()
-        self.opening: dict[str, float] = self._connection.recv()
+        theirs.close()  # so that its end is seen
 
     def __enter__(self) -> Self:
         return self
@@ -75,9 +74,8 @@ class _Asked:
         return found
 
 
-def _serve(connection: Connection, ask: Callable[[str, Mapping[str, Any]], dict[str, float]], started: float) -> None:
-    """Say what opening took, then answer until the other side hangs up."""
-    connection.send({"cpu_seconds": time.process_time() - started})
+def _serve(connection: Connection, ask: Callable[[str, Mapping[str, Any]], dict[str, float]]) -> None:
+    """Answer until the other side hangs up."""
     while True:
         try:
             query, options = connection.recv()
@@ -92,8 +90,6 @@ def _serve(connection: Connection, ask: Callable[[str, Mapping[str, Any]], dict[
 def _serve_index(connection: Connection, index: str) -> None:
     import semsearch
 
-    semsearch.open_index(index).close()  # so that opening does not pay for imports and the model
-    started = time.process_time()
     searcher = semsearch.open_index(index)
     clock = StageClock()
 
@@ -103,18 +99,17 @@ def _serve_index(connection: Connection, index: str) -> None:
         return clock.take()
 
     with searcher, timed_stages(clock, query_stages()):
-        _serve(connection, ask, started)
+        _serve(connection, ask)
 
 
 def _serve_plain(connection: Connection, folder: str, model: str) -> None:
-    started = time.process_time()
     plain = Plain(Path(folder), model)
 
     def ask(query: str, _: Mapping[str, Any]) -> dict[str, float]:
         plain.ask(query, _K)
         return {}
 
-    _serve(connection, ask, started)
+    _serve(connection, ask)
 
 
 def measure_warm(
@@ -123,8 +118,8 @@ def measure_warm(
     """Ask each query of all archives in each case, and of the plain script: one after the other, query by query.
 
     Returns:
-        For each archive ``cases``: for each case and ``"plain"`` the seconds of each query, the medians of its stages,
-        and the most memory that its process had; and ``open_cpu_seconds``: of opening the index, the model loaded.
+        For each archive, for each case and ``"plain"``, the seconds of each query, the medians of its stages, and the
+        most memory that its process had.
 
     Raises:
         LookupError: If a hybrid query does not go through all stages.
@@ -132,11 +127,10 @@ def measure_warm(
     found: list[dict[str, list[dict[str, Any]]]] = [{name: [] for name in (*cases, PLAIN)} for _ in archives]
     with contextlib.ExitStack() as stack:
         turns: list[tuple[int, str, _Asked, Mapping[str, Any]]] = []
-        opened = []
         for number, archive in enumerate(archives):
-            opened.append(stack.enter_context(_Asked(_serve_index, str(archive.index))))
+            ours = stack.enter_context(_Asked(_serve_index, str(archive.index)))
             plain = stack.enter_context(_Asked(_serve_plain, str(archive.plain), archive.model))
-            turns += [(number, name, opened[-1], options) for name, options in cases.items()]
+            turns += [(number, name, ours, options) for name, options in cases.items()]
             turns.append((number, PLAIN, plain, {}))
         for _, _, process, options in turns:
             process.ask(queries[0], options)  # the first one pays for what is set up once
@@ -147,13 +141,7 @@ def measure_warm(
     missing = STAGES.keys() - {stage for one in found[0]["hybrid"] for stage in one["stages"]}
     if missing:
         raise LookupError(f"no query enters the stages {', '.join(sorted(missing))}: see benchmarks.latency.stages")
-    return [
-        {
-            "open_cpu_seconds": round(process.opening["cpu_seconds"], 4),
-            "cases": {name: _summarised(runs) for name, runs in by_case.items()},
-        }
-        for process, by_case in zip(opened, found, strict=True)
-    ]
+    return [{name: _summarised(runs) for name, runs in by_case.items()} for by_case in found]
 
 
 def _summarised(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -167,6 +155,19 @@ def _summarised(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
         "peak_rss_bytes": max(run["peak_rss_bytes"] for run in runs),
     }
+
+
+def measure_opening(index: str, rounds: int) -> list[float]:
+    """Return the CPU seconds of opening an index, several times, the model loaded; in a process of its own."""
+    import semsearch
+
+    seconds = []
+    semsearch.open_index(index).close()
+    for _ in range(rounds):
+        started = time.process_time()
+        semsearch.open_index(index).close()
+        seconds.append(round(time.process_time() - started, 4))
+    return seconds
 
 
 def measure_threads(index: str, queries: Sequence[str], threads: Sequence[int], rounds: int) -> list[dict[str, Any]]:
