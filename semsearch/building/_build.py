@@ -41,6 +41,7 @@ def build_index(
     index: str | os.PathLike[str] = "index",
     *,
     embedder: Embedder | str | os.PathLike[str] | None = None,
+    precision: str | None = None,
     token_vectors: bool | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
@@ -53,6 +54,8 @@ def build_index(
         index: The index's folder; made if it is not there.
         embedder: An :class:`~semsearch.Embedder`, or the name or folder of a sentence-transformers model. Without it
             the model of the index that is there, or :data:`~semsearch.DEFAULT_MODEL`.
+        precision: What passages are embedded in, as :func:`~semsearch.load_embedder` has it. Without it as in the index
+            that is there, or the fastest that gives the same vectors as the model does.
         token_vectors: Whether to keep the vectors of tokens (96 bytes a token of the default model), which are most of
             an index. Without them late interaction embeds the likeliest candidates when a question is asked. If it is
             None it is as in the index that is there, or True.
@@ -64,7 +67,8 @@ def build_index(
     Raises:
         CorpusError: If there is nothing to index, two articles have one id, or the corpus does not exist.
         IndexLockedError: If another process is writing to the index.
-        ModelNotFoundError: If the model is not on this machine.
+        ModelNotFoundError: If the model is not on this machine, or is not run in that precision.
+        ValueError: If there is no such precision, or the embedder is given and not named.
     """
     started = time.monotonic()
     report = progress or _silent
@@ -77,13 +81,13 @@ def build_index(
     with write_generation(folder) as writer:
         report(Progress("loading the model"))
         last = last_manifest(folder)
-        embedder = _resolve_embedder(embedder, folder, last)
+        embedder, precision = _resolve_embedder(embedder, precision, folder, last)
         if token_vectors is None:
             token_vectors = last is None or last.token_vectors
         with_tokens = token_vectors and _gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
-        with _live_generation(folder, embedder) as before:
+        with _live_generation(folder, embedder, precision) as before:
             known = before.archive if before is not None and _is_split_alike(before.manifest) else None
             archive = writer.begin(before, articles=known is not None)
             articles = ArticlesWriter(archive, known, embedder, log, report)
@@ -99,6 +103,8 @@ def build_index(
                 generation, manifest, unchanged = before.folder.name, before.manifest, True
             else:
                 generation, unchanged = writer.id, False
+                if precision is None and before is not None:
+                    embedder = _in_precision(embedder, before.manifest.precision)
                 embedded = _write_rows(writer, before, embedder, report, with_tokens=with_tokens)
         if not unchanged:
             report(Progress("writing the index"))
@@ -131,20 +137,37 @@ def _require(truth: bool, what: str) -> None:  # noqa: FBT001 - reads as "requir
 
 
 def _resolve_embedder(
-    embedder: Embedder | str | os.PathLike[str] | None, index: Path, last: Manifest | None
-) -> Embedder:
-    """Load what was asked for, else the model of the index that is there, else the default."""
+    embedder: Embedder | str | os.PathLike[str] | None, precision: str | None, index: Path, last: Manifest | None
+) -> tuple[Embedder, str | None]:
+    """Load what was asked for, else the model of the index that is there, else the default.
+
+    Returns:
+        The embedder, and the precision that is asked for; None if the index's is to be kept.
+    """
     if embedder is None:
         name = DEFAULT_MODEL if last is None else last.embedder.name
         try:
-            return load_embedder(name)
+            return load_embedder(name, precision=precision), precision
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"{error} (the model of the index in {index}; --model names another)") from None
-    return load_embedder(embedder) if isinstance(embedder, str | os.PathLike) else embedder
+    if isinstance(embedder, str | os.PathLike):
+        return load_embedder(embedder, precision=precision), precision
+    if precision is not None:
+        raise ValueError("an embedder that is given has its precision: name the model instead, or load it with one")
+    return embedder, getattr(embedder, "precision", None)
+
+
+def _in_precision(embedder: Embedder, precision: str | None) -> Embedder:
+    """Return the same model in the precision that the index has, if this machine can run it."""
+    if precision in (None, getattr(embedder, "precision", None)):
+        return embedder
+    with contextlib.suppress(ModelNotFoundError):
+        return load_embedder(embedder.spec.name, revision=embedder.spec.revision, precision=precision)
+    return embedder
 
 
 @contextlib.contextmanager
-def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | None]:
+def _live_generation(index: Path, embedder: Embedder, precision: str | None) -> Iterator[Generation | None]:
     """Give the generation whose vectors can be taken over: the live one, if the same embedder made it."""
     try:
         before = open_generation(index, whole=True)
@@ -152,7 +175,8 @@ def _live_generation(index: Path, embedder: Embedder) -> Iterator[Generation | N
         yield None
         return
     with contextlib.closing(before):
-        yield before if before.manifest.embedder.fingerprint == embedder.spec.fingerprint else None
+        same = before.manifest.embedder.fingerprint == embedder.spec.fingerprint
+        yield before if same and precision in (None, before.manifest.precision) else None
 
 
 def _is_split_alike(manifest: Manifest) -> bool:
@@ -214,6 +238,7 @@ def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool
     writer.write_dense(dense.to_bytes())
     return writer.commit(
         embedder=embedder.spec,
+        precision=getattr(embedder, "precision", None),
         target_tokens=TARGET_TOKENS,
         token_vectors=token_vectors,
         dense_spec=dense.spec,

@@ -180,6 +180,13 @@ def _usage_errors() -> Iterator[None]:
     "that is there, or all-MiniLM-L6-v2]"
 )
 @click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "int8"]),
+    help="What passages are embedded in: bfloat16 gives the same vectors as float32 in half the time where the "
+    "processor has it, int8 nearly the same in less.  [default: as in the index that is there, or the fastest that "
+    "gives the same]",
+)
+@click.option(
     "--token-vectors/--no-token-vectors",
     default=None,
     help="Keep the vectors of tokens, which are most of the index, or embed candidates when a question is asked, which "
@@ -190,6 +197,7 @@ def rebuild_index(
     corpus: tuple[str, ...],
     index: Path,
     model: str | None,
+    precision: str | None,
     token_vectors: bool | None,  # noqa: FBT001
     form: str | None,
 ) -> int:
@@ -208,6 +216,7 @@ def rebuild_index(
             corpus[0] if len(corpus) == 1 else corpus or "corpus",
             index,
             embedder=model,
+            precision=precision,
             token_vectors=token_vectors,
             progress=report,
         )

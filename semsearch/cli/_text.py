@@ -119,13 +119,14 @@ class TextOutput:
     def status(self, index: Path, generation: str, manifest: Manifest) -> None:
         """Print what is in an index."""
         counts, embedder = manifest.counts, manifest.embedder
+        computed = f", in {manifest.precision}" if manifest.precision else ""
         self._rows(
             f"index in {index}",
             [
                 ("articles", f"{counts.articles:,}"),
                 ("passages", f"{counts.passages:,}"),
                 ("tokens", f"{counts.tokens:,} indexed, {counts.truncated_tokens:,} truncated"),
-                ("model", f"{embedder.name} ({embedder.dimension} dimensions)"),
+                ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
                 ("of which", _token_store(manifest)),
                 ("generation", generation),

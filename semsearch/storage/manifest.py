@@ -47,6 +47,7 @@ class Manifest:
         created: When it was committed, ISO 8601 in UTC.
         written_by: The version of semsearch that wrote it.
         embedder: What its vectors were made with.
+        precision: What these were computed in, one of :data:`~semsearch.embedders.PRECISIONS`; None if it is not known.
         target_tokens: The length that long paragraphs were split to.
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
         dense_spec: The layout of ``dense.faiss``, as a faiss factory string.
@@ -58,6 +59,7 @@ class Manifest:
     created: str
     written_by: str
     embedder: EmbedderSpec
+    precision: str | None
     target_tokens: int
     token_vectors: bool
     dense_spec: str
@@ -89,6 +91,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             created=_typed(fields, "created", str),
             written_by=_typed(fields, "written_by", str),
             embedder=_embedder(fields["embedder"]),
+            precision=_optional(fields, "precision"),
             target_tokens=_count(fields, "target_tokens"),
             token_vectors=_flag(fields, "token_vectors"),
             dense_spec=_typed(fields, "dense_spec", str),
@@ -107,6 +110,11 @@ def _typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
     return value
 
 
+def _optional(fields: Mapping[str, Any], name: str) -> str | None:
+    value: str | None = None if fields[name] is None else _typed(fields, name, str)
+    return value
+
+
 def _flag(fields: Mapping[str, Any], name: str) -> bool:
     value = fields[name]
     if not isinstance(value, bool):
@@ -122,7 +130,6 @@ def _count(fields: Mapping[str, Any], name: str) -> int:
 
 
 def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
-    revision = fields["revision"]
     return EmbedderSpec(
         name=_typed(fields, "name", str),
         fingerprint=_typed(fields, "fingerprint", str),
@@ -130,7 +137,7 @@ def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
         max_tokens=_count(fields, "max_tokens"),
         query_prompt=_typed(fields, "query_prompt", str),
         passage_prompt=_typed(fields, "passage_prompt", str),
-        revision=None if revision is None else _typed(fields, "revision", str),
+        revision=_optional(fields, "revision"),
     )
 
 
