@@ -29,6 +29,7 @@ from semsearch.storage import (
     open_generation,
     write_generation,
 )
+from semsearch.storage.partial import PartialRows, remove_partial
 from semsearch.tokens import TokenCodec
 
 __all__ = ["build_index"]
@@ -105,10 +106,11 @@ def build_index(
                 generation, unchanged = writer.id, False
                 if precision is None and before is not None:
                     embedder = _in_precision(embedder, before.manifest.precision)
-                embedded = _write_rows(writer, before, embedder, report, with_tokens=with_tokens)
+                embedded = _write_rows(folder, writer, before, embedder, report, with_tokens=with_tokens)
         if not unchanged:
             report(Progress("writing the index"))
             manifest = _finish(writer, embedder, token_vectors=token_vectors)
+        remove_partial(folder)
     return BuildReport(
         index=str(folder),
         generation=generation,
@@ -199,6 +201,7 @@ def _gives_tokens(embedder: Embedder) -> bool:
 
 
 def _write_rows(
+    index: Path,
     writer: GenerationWriter,
     before: Generation | None,
     embedder: Embedder,
@@ -214,6 +217,7 @@ def _write_rows(
     codec = None
     if with_tokens:
         codec = TokenCodec.create(dimension) if before is None or before.tokens is None else before.tokens.codec
+    partial = PartialRows(index, embedder.spec, None if codec is None else codec.rotation)
     with contextlib.closing(writer.read_archive()) as archive:
         if before is None:
             rows_before[:] = -1
@@ -222,9 +226,9 @@ def _write_rows(
             rows_before[new] = rows_by_key(archive.passage_keys()[new], before)
         new = np.flatnonzero(rows_before < 0)
         with writer.write_rows(rows_before, dimension, None if codec is None else codec.rotation) as rows:
-            for vectors, codes in embed_new(archive, new, Encoder(embedder, codec), report):
-                rows.add(vectors, codes)
-    return len(new)
+            for part in embed_new(archive, new, Encoder(embedder, codec), partial, report):
+                rows.add(part.vectors, part.codes)
+    return len(new) - partial.taken
 
 
 def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool) -> Manifest:

@@ -14,6 +14,7 @@ from semsearch.errors import SemsearchError
 from semsearch.passages import readable
 from semsearch.records import Progress, ReportProgress
 from semsearch.storage import Archive, Generation
+from semsearch.storage.partial import NO_CODES, Embedded, PartialRows
 from semsearch.tokens import TokenCodec
 
 __all__ = ["Encoder", "embed_new", "rows_by_key"]
@@ -49,12 +50,12 @@ class Encoder:
         """Embed texts.
 
         Returns:
-            Their vectors, ``(n, dimension)``, unit rows; and the codes of each one's tokens, none if they are not kept.
+            Their vectors, ``(n, dimension)``, unit rows; and the codes of each one's tokens, of none if not kept.
 
         Raises:
             SemsearchError: If the embedder returns something else than it promises.
         """
-        codes: list[NDArray[np.uint8]] = []
+        codes = [NO_CODES] * len(texts)
         if self._codec is None:
             vectors = self._embedder.embed_passages(texts)
         else:
@@ -74,24 +75,51 @@ class Encoder:
 
 
 def embed_new(
-    archive: Archive, rows: NDArray[np.int64], encoder: Encoder, report: ReportProgress
-) -> Iterator[tuple[NDArray[np.float16], list[NDArray[np.uint8]]]]:
-    """Embed these passages. Yields the vectors and codes of some after the other, in the order of the rows."""
+    archive: Archive, rows: NDArray[np.int64], encoder: Encoder, partial: PartialRows, report: ReportProgress
+) -> Iterator[Embedded]:
+    """Embed these passages. Yields some after the other, in the order of the rows.
+
+    What a build that was killed had finished is not embedded again; what is finished now is kept for the next one.
+    """
+    keys = archive.passage_keys()[rows]
     done = 0
     report(Progress("embedding passages", done, len(rows)))
     for start in range(0, len(rows), SHARD):
-        texts = encoder.text_of(archive, rows[start : start + SHARD].tolist())
-        vectors = np.empty((len(texts), encoder.dimension), dtype=np.float16)
-        codes: dict[int, NDArray[np.uint8]] = {}
-        # Texts of one length are padded least when they are embedded together.
-        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-        for begin in range(0, len(order), _STEP):
-            step = order[begin : begin + _STEP]
-            vectors[step], own = encoder.encode([texts[at] for at in step])
-            codes.update(zip(step, own, strict=False))
-            done += len(step)
+        shard = rows[start : start + SHARD]
+        vectors = np.empty((len(shard), encoder.dimension), dtype=np.float16)
+        codes: list[NDArray[np.uint8]] = [NO_CODES] * len(shard)
+        kept = partial.take(keys[start : start + SHARD])
+        for at, (vector, own) in kept.items():
+            vectors[at], codes[at] = vector, own
+        new = [at for at in range(len(shard)) if at not in kept]
+        done += len(kept)
+        for count in _embed_into(archive, shard, new, encoder, vectors, codes):
+            done += count
             report(Progress("embedding passages", done, len(rows)))
-        yield vectors, [codes[at] for at in sorted(codes)]
+        embedded = Embedded(keys[start : start + SHARD], vectors, codes)
+        if new and start + SHARD < len(rows):  # after the last shard little is left that could be lost
+            partial.keep(embedded.only(new))
+        yield embedded
+
+
+def _embed_into(
+    archive: Archive,
+    rows: NDArray[np.int64],
+    new: list[int],
+    encoder: Encoder,
+    vectors: NDArray[np.float16],
+    codes: list[NDArray[np.uint8]],
+) -> Iterator[int]:
+    """Embed ``rows[new]`` and put what comes out where it belongs. Yields how many were, time and again."""
+    texts = dict(zip(new, encoder.text_of(archive, rows[new].tolist()), strict=True))
+    # Texts of one length are padded least when they are embedded together.
+    order = sorted(new, key=lambda at: len(texts[at]))
+    for begin in range(0, len(order), _STEP):
+        step = order[begin : begin + _STEP]
+        vectors[step], own = encoder.encode([texts[at] for at in step])
+        for at, part in zip(step, own, strict=True):
+            codes[at] = part
+        yield len(step)
 
 
 def rows_by_key(keys: NDArray[np.uint8], before: Generation) -> NDArray[np.int64]:
