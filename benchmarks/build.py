@@ -2,8 +2,9 @@
 
     python -m benchmarks.build CORPUS [--name NAME] [--passages 400]
 
-Each build runs in a process of its own: of CORPUS as it is, again with nothing changed, and from the first one's index
-with one article in a hundred (one at least) edited, removed or added; and once without the vectors of tokens. Then the
+Each build runs in a process of its own: of CORPUS, a file an article, again with nothing changed, and from the first
+one's index with one article in a hundred (one at least) edited, removed or added; and once without the vectors of
+tokens. Then the
 same passages are embedded by each form of the default model that there is, and as every tutorial does it
 (sentence-transformers, float32, batches of 32), in turn, on one thread. Raw figures go to
 ``benchmarks/results/build-NAME.json``.
@@ -12,8 +13,10 @@ same passages are embedded by each form of the default model that there is, and 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import inspect
 import json
+import re
 import shutil
 import statistics
 import tempfile
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     import semsearch
 
-__all__ = ["CHANGES", "FORMS_PEER", "bytes_by_kind", "change", "forms"]
+__all__ = ["CHANGES", "FORMS_PEER", "bytes_by_kind", "change", "forms", "write_changed"]
 
 CHANGES = ("edited", "removed", "added")
 FORMS_PEER = "sentence-transformers"
@@ -72,29 +75,38 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def measure_builds(corpus: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Build, change and build again. Returns what each build cost, and the passages."""
-    first = folder / "articles.jsonl"
-    in_new_process(_write_changed, corpus, "", first)
-    builds = {"whole": in_new_process(_build, first, folder / "index", None)}
-    texts = in_new_process(_passages, folder / "index")
-    builds["nothing changed"] = in_new_process(_build, first, folder / "index", None)
+    articles, index = folder / "articles", folder / "index"
+    in_new_process(write_changed, corpus, "", articles)
+    builds = {"whole": in_new_process(_build, articles, index, None)}
+    texts = in_new_process(_passages, index)
+    builds["nothing changed"] = in_new_process(_build, articles, index, None)
     for kind in CHANGES:
         changed = folder / kind
-        shutil.copytree(folder / "index", changed / "index")
-        in_new_process(_write_changed, corpus, kind, changed / "articles.jsonl")
-        builds[f"1 % {kind}"] = in_new_process(_build, changed / "articles.jsonl", changed / "index", None)
+        shutil.copytree(index, changed)
+        in_new_process(write_changed, corpus, kind, articles)
+        builds[f"1 % {kind}"] = in_new_process(_build, articles, changed, None)
         shutil.rmtree(changed)
-    builds["whole, no token vectors"] = in_new_process(_build, first, folder / "no-tokens", False)  # noqa: FBT003
+    in_new_process(write_changed, corpus, "", articles)
+    builds["whole, no token vectors"] = in_new_process(_build, articles, folder / "no-tokens", False)  # noqa: FBT003
     return builds, texts
 
 
-def _write_changed(corpus: str, kind: str, target: Path) -> None:
+def write_changed(corpus: str, kind: str, folder: Path) -> None:
+    """Make ``folder`` hold the articles of a corpus after :func:`change`, a file each; files that are right stay."""
     import semsearch
 
-    records = []
+    wanted = {}
     for article in change(list(semsearch.read_articles(corpus)), kind):
         record = {**asdict(article), "published": article.published and article.published.isoformat()}
-        records.append({**record.pop("metadata"), **{name: value for name, value in record.items() if value}})
-    target.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        record = {**record.pop("metadata"), **{name: value for name, value in record.items() if value}}
+        name = hashlib.blake2b(article.id.encode(), digest_size=8).hexdigest()
+        wanted[folder / f"{name}.jsonl"] = json.dumps(record) + "\n"
+    folder.mkdir(exist_ok=True)
+    for path in set(folder.iterdir()) - wanted.keys():
+        path.unlink()
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def change(articles: Sequence[semsearch.Article], kind: str) -> list[semsearch.Article]:
@@ -161,8 +173,8 @@ def bytes_by_kind(files: Mapping[str, int]) -> dict[str, int]:
     """Add up the sizes of an index's files by what they are for: ``lexical/passages/x`` is ``lexical``."""
     kinds: dict[str, int] = {}
     for name, size in files.items():
-        kind = name.partition("/")[0].partition(".")[0].partition("_")[0].replace("token", "tokens", 1)
-        kind = "tokens" if kind.startswith("tokens") else kind
+        kind = re.split(r"[^a-z]", name, maxsplit=1)[0]
+        kind = "tokens" if kind == "token" else kind
         kinds[kind] = kinds.get(kind, 0) + size
     return kinds
 
