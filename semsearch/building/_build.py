@@ -217,7 +217,8 @@ def _write_rows(
     codec = None
     if with_tokens:
         codec = TokenCodec.create(dimension) if before is None or before.tokens is None else before.tokens.codec
-    partial = PartialRows(index, embedder.spec, None if codec is None else codec.rotation)
+    precision = getattr(embedder, "precision", None)
+    partial = PartialRows(index, embedder.spec, precision, None if codec is None else codec.rotation)
     with contextlib.closing(writer.read_archive()) as archive:
         if before is None:
             rows_before[:] = -1

@@ -15,6 +15,7 @@ from semsearch.cli._terminal import escape_controls
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import Article, ArticleHit, Hit
     from semsearch.storage import FileCheck, Manifest
@@ -74,6 +75,11 @@ class JsonOutput:
     def threshold(self, threshold: Threshold) -> None:
         """Print one ``threshold``."""
         _print("threshold", **asdict(threshold))
+
+    def compiled(self, report: CompileReport) -> None:
+        """Print one ``compile``."""
+        fields = {**asdict(report), "seconds": round(report.seconds, 3)}
+        _print("compile", compiled=report.reason is None, **fields)
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print a ``check`` a line."""

@@ -249,6 +249,28 @@ def verify(index: Path, form: str | None) -> int:
     return IndexCorruptError.exit_code if any(check.problem for check in checks) else 0
 
 
+@_commands.command("compile-model")
+@click.argument("model", required=False)
+@click.option("--force", is_flag=True, help="Compile it again if that was done before.")
+@output_options
+def compile_model(model: str | None, force: bool, form: str | None) -> int:  # noqa: FBT001
+    """Compile MODEL, all-MiniLM-L6-v2 by default: a folder, or the name of a model on this machine.
+
+    A model is compiled when it is first used on a machine, which takes some seconds; this does it before, and says
+    what came of it. It is kept in the user's cache, or in the folder that SEMSEARCH_CACHE names. A model that cannot be
+    compiled is used all the same, but slower.
+    """
+    out = _output(form)
+    with show_progress() as report:
+        report(Progress("compiling the model"))
+        from semsearch.embedders import DEFAULT_MODEL
+        from semsearch.embedders import compile_model as compile_it
+
+        compiled = compile_it(model or DEFAULT_MODEL, force=force)
+    out.compiled(compiled)
+    return 0
+
+
 @_commands.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--qrels", type=click.Path(path_type=Path), help="The judgements, if they are not in DATASET.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, Manifest
@@ -35,6 +36,9 @@ class Output(Protocol):
 
     def threshold(self, threshold: Threshold) -> None:
         """Print a suggested threshold."""
+
+    def compiled(self, report: CompileReport) -> None:
+        """Print what came of compiling a model."""
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file of an index."""

@@ -18,6 +18,7 @@ from semsearch.cli._terminal import printable
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport
+    from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import Article, ArticleHit, Explanation, Hit
     from semsearch.storage import FileCheck, Manifest
@@ -171,6 +172,23 @@ class TextOutput:
             rows.append(("silence", f"{threshold.silenced:.1%} of the queries that nothing answers get no hit"))
         score = math.floor(threshold.score * 1000) / 1000  # rounded up it would leave out the hit that it is from
         self._rows(f"--min-score {score:.3f} for --mode {threshold.mode}, by {threshold.queries:,} queries", rows)
+
+    def compiled(self, report: CompileReport) -> None:
+        """Print whether a model is compiled, or why not, and where that is kept."""
+        title = f"{report.model} is compiled: it embeds queries in float32, passages in {report.precision}"
+        if report.reason is not None:
+            title = f"{report.model} is not compiled, and sentence-transformers runs it: {report.reason}"
+        kept = (
+            report.cache or "nowhere: every process begins anew, as the cache cannot be written or what failed may pass"
+        )
+        self._rows(
+            title,
+            [
+                ("fingerprint", report.fingerprint),
+                ("kept in", kept),
+                ("seconds", f"{report.seconds:.1f}"),
+            ],
+        )
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file, and what to do if one is damaged."""

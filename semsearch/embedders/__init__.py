@@ -5,17 +5,19 @@ Importing this package loads neither torch nor sentence-transformers; :func:`loa
 
 from __future__ import annotations
 
-from semsearch.embedders._load import DEFAULT_MODEL, load_embedder, load_reranker
+from semsearch.embedders._load import DEFAULT_MODEL, CompileReport, compile_model, load_embedder, load_reranker
 from semsearch.embedders._protocol import PRECISIONS, Embedder, EmbedderSpec, QueryTokens, Reranker, TokenEmbedder
 
 __all__ = [
     "DEFAULT_MODEL",
     "PRECISIONS",
+    "CompileReport",
     "Embedder",
     "EmbedderSpec",
     "QueryTokens",
     "Reranker",
     "TokenEmbedder",
+    "compile_model",
     "load_embedder",
     "load_reranker",
 ]

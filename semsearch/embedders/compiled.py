@@ -109,7 +109,7 @@ class CompiledEmbedder:
         words, spans = encoding.word_ids, encoding.offsets
         return QueryTokens(
             embeddings[0],
-            tokens[0],
+            tokens[0, : len(kept)],
             *query_words(prompt + query, len(prompt), [words[at] for at in kept], [spans[at] for at in kept]),
         )
 

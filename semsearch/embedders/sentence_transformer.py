@@ -108,7 +108,7 @@ class SentenceTransformerEmbedder:
             embeddings = encode(
                 list(texts), prompt=prompt, batch_size=_BATCH, show_progress_bar=False, normalize_embeddings=True
             )
-        return np.asarray(embeddings, dtype=np.float32)
+        return _unit(np.asarray(embeddings, dtype=np.float32))  # a model in half precision makes rows of about 1
 
 
 class SentenceTransformerTokenEmbedder(SentenceTransformerEmbedder):

@@ -57,9 +57,14 @@ class PartialRows:
         taken: How many passages were taken from them.
     """
 
-    def __init__(self, index: Path, spec: EmbedderSpec, rotation: NDArray[np.float32] | None) -> None:
-        """Look for what was embedded with the same model, and coded with the same ``rotation`` if tokens are kept."""
-        identity = hashlib.blake2b(spec.fingerprint.encode(), digest_size=8)
+    def __init__(
+        self, index: Path, spec: EmbedderSpec, precision: str | None, rotation: NDArray[np.float32] | None
+    ) -> None:
+        """Look for what was embedded with the same model in the same precision, and coded with the same ``rotation``.
+
+        Without a rotation no tokens are kept.
+        """
+        identity = hashlib.blake2b(f"{spec.fingerprint} {precision}".encode(), digest_size=8)
         if rotation is not None:
             identity.update(rotation.tobytes())
         self.taken = 0
