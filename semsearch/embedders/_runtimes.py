@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import os
 import sys
 import threading
 from pathlib import Path
@@ -93,9 +94,7 @@ class OnnxRuntime:
                 self._session = packed
 
     def _open(self, *, packed: bool) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()  # which it has on Windows
+        onnxruntime = _onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are raised, and need not be printed, too
@@ -170,8 +169,17 @@ def _around_products(precision: str) -> str:
     return (best_precision() or "float32") if precision == "int8" else precision
 
 
+def _onnxruntime() -> Any:
+    """Import onnxruntime, which by itself would report to its makers over the network what it is used for."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # those of Windows do not ask the environment
+    return onnxruntime
+
+
 def _openvino() -> Any:
-    """Import OpenVINO, without what would tell its makers of that over the network: it takes that for not installed."""
+    """Import OpenVINO, which by itself would report that it was imported: it finds what would do so not installed."""
     modules: dict[str, Any] = sys.modules
     blocked = "openvino_telemetry"
     free = blocked not in modules
