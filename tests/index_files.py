@@ -15,7 +15,6 @@ from tests.embedder import WordEmbedder
 GENERATION_FILES = [  # of every generation, beside lexical/
     "articles.sqlite",
     "checks.npy",
-    "dense.faiss",
     "embeddings.npy",
     "keys.npy",
     "passages.npy",

@@ -52,8 +52,8 @@ def embeddings(index: Path) -> NDArray[np.float16]:
 
 
 def contents(index: Path) -> dict[str, bytes]:
-    """The vectors and the dense index; the archive also says where each article came from."""
-    return {name: (live(index) / name).read_bytes() for name in ("embeddings.npy", "dense.faiss")}
+    """The vectors; the archive also says where each article came from."""
+    return {name: (live(index) / name).read_bytes() for name in ("embeddings.npy",)}
 
 
 # --- what is indexed --------------------------------------------------------------------------------------------------

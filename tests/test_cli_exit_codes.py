@@ -201,7 +201,7 @@ def test_another_model_than_the_index_was_built_with_ends_with_3(run: Run, word_
 # --- exit code 4: damaged ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["articles.sqlite", "embeddings.npy", "dense.faiss"])
+@pytest.mark.parametrize("name", ["articles.sqlite", "embeddings.npy"])
 def test_a_flipped_bit_ends_with_4_and_the_file_is_named(run: Run, word_index: Path, name: str) -> None:
     path = generation(word_index) / name
     flip_a_bit(path)
@@ -233,7 +233,7 @@ def test_a_flipped_bit_in_what_names_the_files_ends_with_4(
     )
 
 
-@pytest.mark.parametrize("name", ["articles.sqlite", "embeddings.npy", "dense.faiss", "manifest.json"])
+@pytest.mark.parametrize("name", ["articles.sqlite", "embeddings.npy", "manifest.json"])
 def test_a_missing_file_ends_with_4_and_is_named(run: Run, word_index: Path, name: str) -> None:
     path = generation(word_index) / name
     path.unlink()

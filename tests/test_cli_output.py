@@ -76,7 +76,6 @@ VERIFIED = """\
 ok      {folder}/manifest.json  {0} bytes
 ok      {folder}/articles.sqlite  {1} bytes
 {verdict}{folder}/embeddings.npy  {2} bytes{problem}
-ok      {folder}/dense.faiss  {3} bytes
 """
 VERIFIED_WORDS = "ok      {folder}/{name}  {size:,} bytes\n"
 
@@ -177,7 +176,7 @@ def test_verify_is_printed_like_this(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     folder = generation(word_index)
-    names = ("manifest.json", "articles.sqlite", "embeddings.npy", "dense.faiss")
+    names = ("manifest.json", "articles.sqlite", "embeddings.npy")
     sizes = [f"{(folder / name).stat().st_size:,}" for name in names]
     verdict, problem, remedy = "ok      ", "", ""
     if damaged:

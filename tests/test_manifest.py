@@ -32,9 +32,9 @@ MANIFEST = Manifest(
     ),
     target_tokens=120,
     token_vectors=True,
-    dense_spec="SQfp16",
+    dense_spec="PQ96x4fs",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
-    files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.faiss": FileRecord(100, "b" * 64, 8)},
+    files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.codes": FileRecord(100, "b" * 64, 8)},
 )
 
 COUNTS = st.integers(0, 2**63)
@@ -151,7 +151,7 @@ def is_right(route: Route, value: object) -> bool:
         "a/.",
         "",
         "CON",
-        "dense.faiss\n",
+        "dense.codes\n",
         "c:d",
         "ä",
         "a/../b",

@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 
 from semsearch import Article, IndexCorruptError, build_index, open_index, verify_index
-from semsearch.dense import DenseIndex
 from semsearch.lexical import LexicalIndex
 from tests.embedder import TokenWordEmbedder, WordEmbedder
 from tests.index_files import (
@@ -72,11 +71,11 @@ def test_a_damaged_file_is_told_from_the_others(tokens_index: Path, name: str) -
 
 def test_every_damaged_file_has_its_own_verdict(index: Path) -> None:
     folder = live(index)
-    size = (folder / "dense.faiss").stat().st_size
-    (folder / "dense.faiss").write_bytes(b"short")
+    size = (folder / "articles.sqlite").stat().st_size
+    (folder / "articles.sqlite").write_bytes(b"short")
     (folder / "embeddings.npy").unlink()
     assert problems(index) == {
-        "dense.faiss": f"is damaged (5 bytes, {size} were written)",
+        "articles.sqlite": f"is damaged (5 bytes, {size} were written)",
         "embeddings.npy": "is missing",
     }
     assert {check.path.name: check.bytes for check in verify_index(index)}["embeddings.npy"] == 0
@@ -128,11 +127,6 @@ def pickled(folder: Path) -> None:
     (folder / "embeddings.npy").write_bytes(stream.getvalue())
 
 
-def dense(rows: int, dimension: int) -> Callable[[Path], None]:
-    serialized = DenseIndex.build(np.ones((rows, dimension), np.float16)).to_bytes()
-    return lambda folder: serialized.tofile(folder / "dense.faiss")
-
-
 def content(name: str, data: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(data)
 
@@ -154,9 +148,6 @@ FORGERIES = [
     pytest.param("checks.npy", array("checks.npy", np.ones((3, 2), np.uint32)), id="a checksum too many"),
     pytest.param("checks.npy", array("checks.npy", np.ones((2, 1), np.uint32)), id="checksums of one file"),
     pytest.param("articles.sqlite", content("articles.sqlite", b"text" * 1000), id="no database"),
-    pytest.param("dense.faiss", dense(3, 64), id="a row too many"),
-    pytest.param("dense.faiss", dense(2, 63), id="rows of another length"),
-    pytest.param("dense.faiss", content("dense.faiss", b"text" * 100), id="no faiss index"),
 ]
 
 

@@ -240,7 +240,9 @@ def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool
         _write_lexical(archive, writer)
     dense = DenseIndex.build(writer.read_embeddings())
     _require(len(dense) == writer.archive.passages, "the dense index has a row for each passage")
-    writer.write_dense(dense.to_bytes())
+    codes = dense.to_bytes()
+    if codes is not None:
+        writer.write_dense(codes)
     return writer.commit(
         embedder=embedder.spec,
         precision=getattr(embedder, "precision", None),

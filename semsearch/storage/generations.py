@@ -61,7 +61,7 @@ __all__ = [
 
 _CURRENT = "CURRENT"
 _GENERATIONS = "generations"
-_FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS, DENSE)  # what every generation has
+_FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS)  # what every generation has
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
@@ -287,7 +287,7 @@ class Generation:
         self.tokens = self._open_tokens()
         with contextlib.ExitStack() as stack:
             # Held open, so that the generation stays whole when writers remove its folder.
-            self._dense = stack.enter_context((folder / DENSE).open("rb"))
+            self._dense = stack.enter_context((folder / DENSE).open("rb")) if _has_codes(manifest) else None
             self.archive = stack.enter_context(contextlib.closing(Archive(folder)))
             self.article_starts = self.archive.article_starts
             counts = (*self.archive.counts(), len(self.article_starts))
@@ -362,22 +362,20 @@ class Generation:
         """Read the dense index.
 
         Raises:
-            IndexCorruptError: If it is none, or does not have a row for each passage.
+            IndexCorruptError: If it is none of the embeddings.
         """
         import numpy as np
 
         from semsearch.dense import DenseIndex
 
-        path = self.folder / DENSE
-        self._dense.seek(0)
+        serialized = None
+        if self._dense is not None:
+            self._dense.seek(0)
+            serialized = np.fromfile(self._dense, dtype=np.uint8)
         try:
-            dense = DenseIndex.from_bytes(np.fromfile(self._dense, dtype=np.uint8))
+            return DenseIndex.open(self.embeddings, serialized, rows=self.embeddings_of)
         except ValueError as error:
-            raise IndexCorruptError(path, str(error)) from None
-        found = (len(dense), dense.dimension)
-        if found != self.embeddings.shape:
-            raise IndexCorruptError(path, f"holds {found} vectors, the embeddings are {self.embeddings.shape}")
-        return dense
+            raise IndexCorruptError(self.folder / DENSE, str(error)) from None
 
     def lexical_index(self, unit: str) -> LexicalIndex:
         """Open the lexical index over ``"articles"`` or ``"passages"``.
@@ -399,7 +397,8 @@ class Generation:
 
     def close(self) -> None:
         """Close the files; the memory map goes with the last array that uses it."""
-        self._dense.close()
+        if self._dense is not None:
+            self._dense.close()
         self.archive.close()
 
 
@@ -525,8 +524,16 @@ def _read_current(index: Path) -> tuple[str, str]:
 
 
 def _names(manifest: Manifest) -> list[str]:
-    """Return the files that must be there: those of the manifest, and those that no generation can be without."""
-    return [*_FILES, *sorted(manifest.files.keys() - set(_FILES))]
+    """Return the files that must be there: those of the manifest, and those that no such generation can be without."""
+    needed = (*_FILES, DENSE) if _has_codes(manifest) else _FILES
+    return [*needed, *sorted(manifest.files.keys() - set(needed))]
+
+
+def _has_codes(manifest: Manifest) -> bool:
+    """Whether the dense index is more than the embeddings."""
+    from semsearch.dense import FLAT
+
+    return manifest.dense_spec != FLAT
 
 
 def _require_intact(path: Path, record: FileRecord | None, *, content: bool = True, sha256: bool = False) -> None:

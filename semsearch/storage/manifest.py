@@ -50,7 +50,7 @@ class Manifest:
         precision: What these were computed in, one of :data:`~semsearch.embedders.PRECISIONS`; None if it is not known.
         target_tokens: The length that long paragraphs were split to.
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
-        dense_spec: The layout of ``dense.faiss``, as a faiss factory string.
+        dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
         format: The format's version.
