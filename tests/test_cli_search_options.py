@@ -128,6 +128,8 @@ def test_filters_apply_to_words_to_articles_and_to_what_is_similar(run: Run) -> 
         (["--max-per-article", "0"], "0 is not in the range x>=1"),
         (["--diversity", "1.5"], "1.5 is not in the range 0<=x<=1"),
         (["--diversity", "nan"], "diversity must be a number from 0 to 1, not nan"),
+        (["--recall", "0"], "0 is not in the range 0<x<=1"),
+        (["--recall", "nan"], "recall must be a number above 0 and at most 1, not nan"),
         (["-k", "0"], "0 is not in the range x>=1"),
     ],
 )

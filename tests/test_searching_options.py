@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from semsearch import Article, Hit, Searcher, WordMatch, build_index, open_index
+from semsearch.dense import RECALL, DenseIndex
 from semsearch.passages import find_sentences
 from semsearch.searching import MODES
 from tests.embedder import TokenWordEmbedder, WordEmbedder
@@ -600,11 +601,38 @@ def test_what_is_similar_is_found_by_vectors_only(searcher: Searcher, mode: str)
         searcher.similar("wire", mode=mode)
 
 
+# --- recall -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("given_options", "asked"), [({}, RECALL), ({"recall": 1}, 1), ({"recall": 0.9}, 0.9)])
+def test_the_dense_index_is_asked_for_the_recall_that_is_wanted(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch, given_options: dict[str, Any], asked: float
+) -> None:
+    seen = []
+    search = DenseIndex.search
+
+    def watched(*arguments: Any, recall: float, **options: Any) -> Any:
+        seen.append(recall)
+        return search(*arguments, recall=recall, **options)
+
+    monkeypatch.setattr(DenseIndex, "search", watched)
+    for ask in (
+        lambda: searcher.search("schools", 60, **given_options),
+        lambda: searcher.search("schools", mode="dense", **given_options),
+        lambda: searcher.search_articles("schools", **given_options),
+        lambda: searcher.similar("wire", **given_options),
+    ):
+        seen.clear()
+        ask()
+        assert set(seen) == {asked}
+
+
 # --- wrong options ----------------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[str, object, str]] = [
     *(("mode", value, "mode must be one of hybrid, dense, lexical") for value in ("", "BM25", None, ["dense"])),
     *(("min_score", value, "min_score must be a number") for value in ("0.5", True, float("nan"), 10**400, [1])),
+    *(("recall", value, "recall must be a number above 0 and at most 1") for value in (0, 1.1, "1", None, True)),
     *(("diversity", value, "diversity must be a number from 0 to 1") for value in (-0.1, 1.1, "0", None, True)),
     *(("max_per_article", value, "max_per_article must be a whole number") for value in (0, -1, 1.0, "1", True)),
     *(("where", value, "where must be a filter or its text") for value in (5, {"source": "Wire"}, ["id = wire"], True)),

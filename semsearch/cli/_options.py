@@ -72,6 +72,7 @@ def search_options(command: Callable[..., int]) -> Callable[..., int]:
         fold: bool,
         diversity: float,
         explain: bool,
+        recall: float | None,
         **others: Any,
     ) -> int:
         options: SearchOptions = {
@@ -83,6 +84,8 @@ def search_options(command: Callable[..., int]) -> Callable[..., int]:
         }
         if max_per_article is not None:
             options["max_per_article"] = max_per_article
+        if recall is not None:
+            options["recall"] = recall
         return command(*arguments, options=options, **others)
 
     decorated: Any = with_options
@@ -109,6 +112,12 @@ def search_options(command: Callable[..., int]) -> Callable[..., int]:
                 help="From 0 to 1: how much later comes what resembles better hits.",
             ),
             click.option("--explain", is_flag=True, help="Say of each hit why it has its score."),
+            click.option(
+                "--recall",
+                type=click.FloatRange(0, 1, min_open=True),
+                metavar="SHARE",
+                help="Up to 1: how many of the nearest passages to find in a large archive; 0.995 if not given.",
+            ),
         ]
     ):
         decorated = option(decorated)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semsearch.dense import unit_rows
+from semsearch.dense import RECALL, unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
 from semsearch.passages import readable
 from semsearch.products import inner_products
@@ -72,7 +72,7 @@ class Retrieval:
         self._texts = texts
         self._dense = generation.dense_index()
 
-    def rank(self, question: Question, mode: str, depth: int, allowed: _Mask | None) -> Ranked:
+    def rank(self, question: Question, mode: str, depth: int, allowed: _Mask | None, recall: float = RECALL) -> Ranked:
         """Rank at least ``depth`` passages, or all that can be found.
 
         Args:
@@ -80,6 +80,7 @@ class Retrieval:
             mode: One of :data:`semsearch.searching.MODES`.
             depth: How many passages.
             allowed: ``(passages,)`` bool: those that may be found; None for all.
+            recall: The share of the nearest passages that the dense index is to find.
         """
         if mode == "lexical":
             rows, scores = self.passage_words.search(question.query.text, depth, allowed=allowed)
@@ -87,12 +88,14 @@ class Retrieval:
             return Ranked(rows, scores, {"lexical": scores}, complete=len(rows) < depth)
         assert question.embedding is not None  # noqa: S101 - for the type checker
         if mode == "dense":
-            return self.nearest(question.embedding, depth, allowed)
-        return self._hybrid(question, depth, allowed)
+            return self.nearest(question.embedding, depth, allowed, recall)
+        return self._hybrid(question, depth, allowed, recall)
 
-    def nearest(self, embedding: NDArray[np.float32], depth: int, allowed: _Mask | None) -> Ranked:
+    def nearest(
+        self, embedding: NDArray[np.float32], depth: int, allowed: _Mask | None, recall: float = RECALL
+    ) -> Ranked:
         """Rank by the cosine with ``embedding``, ``(dimension,)``."""
-        ((rows, cosines),) = self._dense.search(embedding[None], depth, allowed=allowed)
+        ((rows, cosines),) = self._dense.search(embedding[None], depth, allowed=allowed, recall=recall)
         scores = cosines.astype(np.float64)
         return Ranked(rows, scores, {"dense": scores}, complete=len(rows) < depth)
 
@@ -138,17 +141,17 @@ class Retrieval:
         begins = np.cumsum(counts) - counts
         return np.arange(counts.sum()) + np.repeat(starts[articles] - begins, counts), begins
 
-    def _hybrid(self, question: Question, depth: int, allowed: _Mask | None) -> Ranked:
+    def _hybrid(self, question: Question, depth: int, allowed: _Mask | None, recall: float) -> Ranked:
         """Rank the candidates, and below them what is asked for beyond, in a ranking of its own.
 
         So the first hits are the same however many are asked for; and a longer list does no harm to its head, as it
         would if more passages of long articles had their say there.
         """
-        found = self.candidates(question, CANDIDATES, allowed)
+        found = self.candidates(question, CANDIDATES, allowed, recall)
         ranked = self._ranked(question, found)
         if depth <= max(CANDIDATES, len(found.rows)) or found.complete:
             return ranked
-        more = self.candidates(question, depth, allowed)
+        more = self.candidates(question, depth, allowed, recall)
         more = more._replace(rows=np.setdiff1d(more.rows, found.rows))
         if len(more.rows) == 0:
             return ranked._replace(complete=more.complete)
@@ -173,7 +176,7 @@ class Retrieval:
         parts = {name: part[order] for name, part in parts.items()}
         return Ranked(found.rows[order], scores[order], parts, found.complete)
 
-    def candidates(self, question: Question, depth: int, allowed: _Mask | None) -> Candidates:
+    def candidates(self, question: Question, depth: int, allowed: _Mask | None, recall: float = RECALL) -> Candidates:
         """Gather at least ``depth`` passages from each kind of search, if there are as many."""
         assert question.embedding is not None  # noqa: S101 - for the type checker
         text, embedding = question.query.text, question.embedding
@@ -181,7 +184,7 @@ class Retrieval:
         if allowed is not None:
             articles_allowed = np.logical_or.reduceat(allowed, self._generation.article_starts)
         articles, bm25 = self._article_words.search(text, _ARTICLE_DEPTH, allowed=articles_allowed)
-        nearest = self._dense.search(embedding[None], depth, allowed=allowed)[0][0]
+        nearest = self._dense.search(embedding[None], depth, allowed=allowed, recall=recall)[0][0]
         rows = [nearest, self.passage_words.search(text, depth, allowed=allowed)[0]]
         if len(articles):
             passages, begins = self._first_passages(articles[:_ARTICLE_CANDIDATES])

@@ -177,7 +177,9 @@ class Searcher:
         allowed = self._allowed(request, ())
         others = np.ones(len(self), dtype=bool) if allowed is None else allowed.copy()
         others[own] = False
-        ranked, chosen = self._choose(lambda depth: self._retrieval.nearest(embedding, depth, others), request)
+        ranked, chosen = self._choose(
+            lambda depth: self._retrieval.nearest(embedding, depth, others, request.recall), request
+        )
         return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, None, request)
 
     def close(self) -> None:
@@ -191,9 +193,9 @@ class Searcher:
 
     def _rank(self, question: Question, request: Request, depth: int, allowed: NDArray[np.bool_] | None) -> Ranked:
         if self._reranker is None:
-            return self._retrieval.rank(question, request.mode, depth, allowed)
+            return self._retrieval.rank(question, request.mode, depth, allowed, request.recall)
         depth = max(depth, _RERANKED)
-        ranked = self._retrieval.rank(question, request.mode, depth, allowed)
+        ranked = self._retrieval.rank(question, request.mode, depth, allowed, request.recall)
         rows = np.sort(ranked.rows[:depth])
         if len(rows) == 0:
             return ranked
