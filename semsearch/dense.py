@@ -14,11 +14,12 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import faiss
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "unit_rows"]
 
@@ -31,14 +32,17 @@ FLAT_ROWS = 10_000
 RECALL = 0.995
 """The recall that is aimed at if no other is asked for."""
 
-ReadRows = Callable[["NDArray[np.int64] | slice"], NDArray[np.float16]]
-"""Gives the vectors of some rows, ``(m, dim)`` float16."""
+if TYPE_CHECKING:
+    ReadRows = Callable[[NDArray[np.int64] | slice], NDArray[np.float16]]
+    """Gives the vectors of some rows, ``(m, dim)`` float16."""
 
-_Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+    _Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
+_PLAIN_SCANS = 4  # queries that are answered without faiss if they can: its import takes as long as several of them
 _SPARE = 16  # rows beyond k that are looked at, for ties: an archive holds the same text more than once
 _FEW = 2000  # rows that may be found, up to which they are all scored: that is cheaper than to scan codes
 _RARE = 100  # and likewise if it is less than one row of so many
+_ROUNDING = 1e-5  # by which a score may be off that is not summed up in float64
 _BLOCK = 16_384  # rows that are in memory at once while all of them are encoded or scored
 _COMPONENTS = 4  # of a vector that a code of four bits stands for
 _SAMPLE = 4096  # rows that the codes are fitted to; more do not find more
@@ -58,7 +62,7 @@ class DenseIndex:
         self._rows = rows
         self._shape = shape
         self._codes = codes
-        self._flat = _flat_index(rows(slice(0, shape[0]))) if codes is None else None
+        self._plain_scans = 0
 
     @classmethod
     def build(cls, embeddings: NDArray[np.float16]) -> DenseIndex:
@@ -102,7 +106,7 @@ class DenseIndex:
         """Return what :meth:`open` needs beside the embeddings, centroids and codes; None if it needs nothing."""
         if self._codes is None:
             return None
-        library: Any = faiss
+        library = _faiss()
         centroids = library.vector_to_array(self._codes.pq.centroids)
         return np.concatenate([centroids.view(np.uint8), library.AlignedTable_to_array(self._codes.codes)])
 
@@ -157,12 +161,27 @@ class DenseIndex:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         k = min(k, count)
-        if self._flat is not None:
-            return _exact(self._flat, queries, k, None if allowed is None else _selector(allowed), count)
+        if self._codes is None and self._plain_scans + len(queries) <= _PLAIN_SCANS:
+            self._plain_scans += len(queries)
+            return [self._scan_plainly(query, k, allowed) for query in queries]
+        if self._codes is None:
+            return _exact(self._flat, self._rows, queries, k, None if allowed is None else _selector(allowed), count)
         depth = _depth(k, recall)
         if count <= max(_FEW, len(self) // _RARE) or 2 * depth >= count:
             return self._score_all(queries, k, allowed)
         return self._scan(queries, k, int(depth), allowed, count)
+
+    @functools.cached_property
+    def _flat(self) -> Any:
+        return _flat_index(self._rows(slice(0, len(self))))
+
+    def _scan_plainly(self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> _Found:
+        """Score every row that may be found, without faiss."""
+        rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        parts = [self._rows(rows[at]).astype(np.float32) @ query for at in _blocks(len(rows))]
+        scores = np.concatenate(parts)
+        best = rows[scores >= np.partition(scores, len(scores) - k)[len(scores) - k] - _ROUNDING]
+        return _in_order(best, _cosines(self._rows(best), query), k)
 
     def _scan(
         self, queries: NDArray[np.float32], k: int, depth: int, allowed: NDArray[np.bool_] | None, count: int
@@ -196,7 +215,7 @@ class DenseIndex:
         rows, by_code = rows[order], scores[order]
         if len(rows) == 0:
             return (rows, scores[order]), True
-        ((at, exact),) = _exact(_flat_index(self._rows(rows)), query[np.newaxis], min(k, len(rows)), None, len(rows))
+        ((at, exact),) = self._exact_of(rows, query[np.newaxis], k)
         # The same vectors have the same codes: the candidates end within them only if these are the last of all.
         last = at[exact == exact[-1]] if len(at) else at
         return (rows[at], exact), bool((by_code[last] > by_code.min()).all())
@@ -206,24 +225,37 @@ class DenseIndex:
         rows = None if allowed is None else np.flatnonzero(allowed)
         parts: list[list[_Found]] = []
         for block in _blocks(len(self) if rows is None else len(rows)):
-            index = _flat_index(self._rows(block if rows is None else rows[block]))
-            found = _exact(index, queries, min(k, int(index.ntotal)), None, int(index.ntotal))
+            found = self._exact_of(block if rows is None else rows[block], queries, k)
             parts.append([(at + block.start if rows is None else rows[block][at], scores) for at, scores in found])
         return [_best_of(each, k) for each in zip(*parts, strict=True)]
+
+    def _exact_of(self, rows: NDArray[np.int64] | slice, queries: NDArray[np.float32], k: int) -> list[_Found]:
+        """Find the best of these rows, by their numbers among them."""
+        vectors = self._rows(rows)
+        count = len(vectors)
+        return _exact(_flat_index(vectors), lambda at: vectors[at], queries, min(k, count), None, count)
 
     @functools.cached_property
     def _filtered(self) -> Any:
         """The same codes in the one layout that can look at some rows only: it takes their memory once more."""
         codes: Any = self._codes
-        index: Any = faiss.index_factory(self.dimension, f"IVF1,{self.spec}", faiss.METRIC_INNER_PRODUCT)
+        library = _faiss()
+        index = library.index_factory(self.dimension, f"IVF1,{self.spec}", library.METRIC_INNER_PRODUCT)
         index.by_residual = False
         index.quantizer.add(np.zeros((1, self.dimension), np.float32))
         index.pq = codes.pq
         index.is_trained = True
         rows = np.arange(len(self))  # has a name, so that it lives until it is copied
-        index.invlists.add_entries(0, len(self), faiss.swig_ptr(rows), codes.codes.get())
+        index.invlists.add_entries(0, len(self), library.swig_ptr(rows), codes.codes.get())
         index.ntotal = len(self)
         return index
+
+
+def _faiss() -> Any:
+    """Import faiss where it is first needed. Its stubs have the signatures of C++."""
+    import faiss
+
+    return faiss
 
 
 def _check_embeddings(embeddings: NDArray[np.float16]) -> None:
@@ -252,9 +284,11 @@ def _blocks(count: int) -> Iterator[slice]:
 
 def _flat_index(vectors: NDArray[np.float16]) -> Any:
     """Return a faiss index of ``vectors``, ``(m, dim)`` float16, that scores all of them: the vectors are its codes."""
-    index: Any = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    library = _faiss()
+    kind, metric = library.ScalarQuantizer.QT_fp16, library.METRIC_INNER_PRODUCT
+    index = library.IndexScalarQuantizer(vectors.shape[1], kind, metric)
     codes = np.ascontiguousarray(vectors, dtype=np.float16).view(np.uint8).ravel()
-    faiss.copy_array_to_vector(codes, index.codes)
+    library.copy_array_to_vector(codes, index.codes)
     index.ntotal = len(vectors)
     return index
 
@@ -269,7 +303,7 @@ def _codes_of(serialized: NDArray[np.uint8], count: int, dimension: int) -> Any:
     expected = fitted + padded * codes.M2 // 2
     if serialized.dtype != np.uint8 or serialized.shape != (expected,):
         raise ValueError(f"holds {len(serialized)} bytes, the codes of {(count, dimension)} embeddings are {expected}")
-    library: Any = faiss
+    library = _faiss()
     library.copy_array_to_vector(np.frombuffer(serialized[:fitted].tobytes(), np.float32), codes.pq.centroids)
     library.copy_array_to_AlignedTable(np.ascontiguousarray(serialized[fitted:]), codes.codes)
     codes.ntotal, codes.ntotal2 = count, padded
@@ -278,10 +312,13 @@ def _codes_of(serialized: NDArray[np.uint8], count: int, dimension: int) -> Any:
 
 
 def _empty_codes(dimension: int) -> Any:
-    return faiss.index_factory(dimension, _spec_of_codes(dimension), faiss.METRIC_INNER_PRODUCT)
+    library = _faiss()
+    return library.index_factory(dimension, _spec_of_codes(dimension), library.METRIC_INNER_PRODUCT)
 
 
-def _exact(index: Any, queries: NDArray[np.float32], k: int, selector: Any | None, count: int) -> list[_Found]:
+def _exact(
+    index: Any, vectors_of: ReadRows, queries: NDArray[np.float32], k: int, selector: Any | None, count: int
+) -> list[_Found]:
     """Search an index that scores all of its rows, of which ``count`` may be found, ``k`` of them at most."""
     found: list[_Found] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
     pending = np.arange(len(queries))
@@ -291,8 +328,9 @@ def _exact(index: Any, queries: NDArray[np.float32], k: int, selector: Any | Non
             scores, rows = index.search(queries[pending], depth, params=selector)
         # faiss returns any of the rows that tie for the last place: go on until all of them are seen.
         done = scores[:, -1] < scores[:, k - 1] if depth < count else np.ones(len(pending), dtype=bool)
-        for query, row, score in zip(pending[done], rows[done], scores[done], strict=True):
-            found[query] = _in_order(row, score, k)
+        for query, row in zip(pending[done], rows[done], strict=True):
+            best = row[row >= 0]
+            found[query] = _in_order(best, _cosines(vectors_of(best), queries[query]), k)
         pending = pending[~done]
         depth = min(4 * depth, count)
     return found
@@ -300,19 +338,20 @@ def _exact(index: Any, queries: NDArray[np.float32], k: int, selector: Any | Non
 
 def _selector(allowed: NDArray[np.bool_]) -> Any:
     """Return faiss's search parameters for these rows; they hold the bits for as long as they live."""
-    library: Any = faiss  # its stubs have the signatures of C++
+    library = _faiss()
     return library.SearchParametersIVF(nprobe=1, sel=library.IDSelectorBitmap(np.packbits(allowed, bitorder="little")))
 
 
 @contextlib.contextmanager
 def _threads(queries: int) -> Iterator[None]:
     """Search with a thread a query at most: for a single one, waking more costs many times what the search does."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(min(threads, queries))
+    library = _faiss()
+    threads = library.omp_get_max_threads()
+    library.omp_set_num_threads(min(threads, queries))
     try:
         yield
     finally:
-        faiss.omp_set_num_threads(threads)
+        library.omp_set_num_threads(threads)
 
 
 def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -334,8 +373,15 @@ def _best_of(parts: Iterable[_Found], k: int) -> _Found:
     return _in_order(rows, scores, k)
 
 
+def _cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the scores of rows, ``(n,)`` float32: the same for the same row, wherever it is and however it was found.
+
+    Products of matrices, and faiss, add up in an order that depends on both.
+    """
+    exact = np.einsum("ij,j->i", vectors.astype(np.float64), query.astype(np.float64))
+    return np.asarray(exact, dtype=np.float32)
+
+
 def _in_order(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> _Found:
-    found = rows >= 0
-    rows, scores = rows[found], scores[found]
     order = np.lexsort((rows, -scores))[:k]
     return rows[order], scores[order]

@@ -304,8 +304,21 @@ def test_rows_are_read_through_what_is_given(coded: tuple[Embeddings, DenseIndex
     assert set(rows.tolist()) < set(read)
     assert len(read) < 500
     read.clear()
-    DenseIndex.open(embeddings, None, rows=read_rows)
-    assert read == list(range(ROWS))
+    DenseIndex.open(embeddings, None, rows=read_rows).search(embeddings[:1].astype(np.float32), 10)
+    assert set(read) == set(range(ROWS))
+
+
+def test_a_query_scores_the_same_whether_it_is_one_of_the_first_or_of_many(
+    coded: tuple[Embeddings, DenseIndex],
+) -> None:
+    embeddings, index = coded
+    flat = DenseIndex.open(embeddings, None)  # answers the first queries without faiss
+    query = embeddings[7:8].astype(np.float32)
+    answers = [flat.search(query, 20)[0] for _ in range(8)]
+    answers += [flat.search(np.repeat(query, 5, axis=0), 20)[3], index.search(query, 20, recall=1.0)[0]]
+    for rows, scores in answers:
+        assert rows.tolist() == answers[0][0].tolist()
+        assert scores.tolist() == answers[0][1].tolist()
 
 
 # --- bytes --------------------------------------------------------------------------------------------------------

@@ -302,8 +302,11 @@ class Generation:
     def _is_read_later(self, name: str) -> bool:
         """Whether a file is large, and its rows are checked when they are read; the keys are read by builds alone."""
         record = self.manifest.files.get(name)
-        is_large = record is not None and record.bytes > _LARGE
-        return is_large and (name in {EMBEDDINGS, KEYS} or name.startswith(f"{SEGMENTS}/"))
+        if record is None or record.bytes <= _LARGE:
+            return False
+        if name == EMBEDDINGS:  # without codes every query reads all of them
+            return _has_codes(self.manifest)
+        return name == KEYS or name.startswith(f"{SEGMENTS}/")
 
     def _checked_embeddings(self) -> CheckedRows:
         import numpy as np
