@@ -69,6 +69,13 @@ def test_status_loads_neither_torch_nor_faiss(word_index: Path, form: str) -> No
     assert names & {"faiss", "huggingface_hub", "numpy", "sentence_transformers", "torch"} == set()
 
 
+def test_a_query_loads_no_library_that_models_are_made_with(corpus_index: Path) -> None:
+    names = loaded(LOADED_BY_COMMAND, "query", "who pays for the mission", "--index", str(corpus_index), "--json")
+    assert {"faiss", "onnxruntime", "tokenizers"} <= names
+    heavy = {"huggingface_hub", "onnx", "openvino", "safetensors", "sentence_transformers", "torch", "transformers"}
+    assert names & heavy == set()
+
+
 def test_importing_the_package_loads_neither_torch_nor_faiss() -> None:
     names = loaded(LOADED_BY_IMPORT)
     assert "semsearch" in names

@@ -178,9 +178,7 @@ class TextOutput:
         title = f"{report.model} is compiled: it embeds queries in float32, passages in {report.precision}"
         if report.reason is not None:
             title = f"{report.model} is not compiled, and sentence-transformers runs it: {report.reason}"
-        kept = (
-            report.cache or "nowhere: every process begins anew, as the cache cannot be written or what failed may pass"
-        )
+        kept = report.cache or "nowhere: every process compiles for itself"
         self._rows(
             title,
             [
