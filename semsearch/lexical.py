@@ -8,8 +8,14 @@ and its flat cost at many passages; their rankings are the same within 0.003 nDC
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import math
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +35,20 @@ _FEW = 2000  # rows that are named to the engine one by one; of more, what it fi
 _LONGEST_TERM = 60  # characters
 _BM25_K1 = 1.2
 _HEAP = 256_000_000  # bytes that the writer fills before it starts another segment
+_SPARE = 16  # texts beyond k that are looked at, for ties
+_DOCUMENTS = "documents.i4"
+_DOCUMENT = np.dtype("<i4")
+_REMOVED = "removed.u8"
+_ENGINE_REWRITES = {".json", ".lock"}  # suffixes; its other files never change
+_MOST_SEGMENTS = 7  # of eight that are alike the engine makes one, and no longer counts all that was removed
+_MOST_CHANGED = 0.25  # of an index's texts: where more has changed, all is indexed anew
+_FEWEST = 1000  # texts for which it is worth it; of fewer the mean length could not be met well enough
+_BALANCES = 32
+_BALANCE = "qzxbalancexzq"  # a word that no text has
+
+Text = str | Sequence[str]
+"""A text, or its parts."""
+
 _WRITER_LOCK = ".tantivy-writer.lock"
 
 
@@ -36,38 +56,108 @@ class LexicalIndex:
     """A BM25 index in a folder of its own: row *i* is the *i*-th text.
 
     One that was built with ``phrases`` also has every word as it stands, without stems and with stop words.
+
+    The engine knows a text as a document by a number, which it keeps; :meth:`update` says which row that is now. The
+    engine counts what was removed until it is built anew, so what was removed is counted here as well: scores are
+    those of an index that never had it.
     """
 
-    def __init__(self, index: tantivy.Index) -> None:
+    def __init__(
+        self,
+        index: tantivy.Index,
+        documents: NDArray[np.int32] | None = None,
+        removed: NDArray[np.uint64] | None = None,
+    ) -> None:
+        """Take the engine's index, and what :meth:`update` left.
+
+        Args:
+            index: The engine's index.
+            documents: ``(d, 2)`` int32: for each document its row, -1 if it has none any more, and its terms.
+            removed: ``(m, 2)`` uint64: hashes of terms, ascending, and in how many removed documents each was.
+        """
         self._index = index
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
         self._exact = _exact_analyzer()
+        if documents is None:
+            documents = np.zeros((self._searcher.num_docs, 2), dtype=np.int32)
+            documents[:, 0] = np.arange(len(documents))
+        self._rows = documents[:, 0]
+        self._removed = np.empty((0, 2), dtype=np.uint64) if removed is None else removed
+        self._count = int((self._rows >= 0).sum())
 
     @classmethod
-    def build(cls, folder: Path, texts: Iterable[str | Sequence[str]], *, phrases: bool = False) -> None:
+    def build(cls, folder: Path, texts: Iterable[Text], *, phrases: bool = False) -> None:
         """Index ``texts`` into the new folder ``folder``; with ``phrases`` also so that they can be found exactly.
 
         A text may be given in parts: no phrase begins in one of them and ends in the next.
         """
         folder.mkdir(parents=True)
-        with _unicode_path(folder) as path:
-            index = tantivy.Index(_schema(phrases=phrases), path=path)
-            _register_analyzers(index)
-            # One thread, so that the same texts give the same files but for their names.
-            writer = index.writer(heap_size=_HEAP, num_threads=1)
-            for row, text in enumerate(texts):
-                document = tantivy.Document()
-                parts = [text] if isinstance(text, str) else text
-                document.add_text(_FIELD, "\n".join(parts))
-                for part in parts if phrases else ():
-                    document.add_text(_EXACT, part)
-                document.add_unsigned(_ROW, row)
-                writer.add_document(document)
-            writer.commit()
-            writer.wait_merging_threads()
-        # The other lock stays: tantivy makes it again when it opens the folder, and a generation must not change.
-        (folder / _WRITER_LOCK).unlink(missing_ok=True)
+        with _writing(folder, _schema(phrases=phrases), phrases=phrases) as add:
+            counts = [add(row, text) for row, text in enumerate(texts)]
+        documents = np.stack([np.arange(len(counts)), np.array(counts, dtype=np.int64)], axis=1)
+        documents.astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
+
+    @classmethod
+    def update(
+        cls,
+        folder: Path,
+        before: Path,
+        rows_before: NDArray[np.int64],
+        *,
+        added: Iterable[Text],
+        removed: Iterable[Text],
+        link: Callable[[Path, Path], None],
+        phrases: bool = False,
+    ) -> bool:
+        """Index into the new folder ``folder`` what the index in ``before`` has, and what has changed since.
+
+        Its files are linked, not copied. Scores are those of an index that is built of all texts.
+
+        Args:
+            folder: The new folder.
+            before: The folder of an index that was built with the same ``phrases``.
+            rows_before: ``(n,)`` int64: which row each text was before, none twice; -1 for a new one.
+            added: The texts that are new, in the order of the rows.
+            removed: The texts that are not there any more, in the order of the rows before.
+            link: Gives a file that never changes a second name.
+            phrases: As for :meth:`build`.
+
+        Returns:
+            Whether it was done; where too much has changed nothing is left, and all is better built anew.
+        """
+        documents = np.fromfile(before / _DOCUMENTS, dtype=_DOCUMENT).reshape(-1, 2).astype(np.int64)
+        numbers = np.flatnonzero(documents[:, 0] >= 0)
+        rows = np.full(len(numbers), -1, dtype=np.int64)  # where each text is now
+        rows[rows_before[rows_before >= 0]] = np.flatnonzero(rows_before >= 0)
+        gone = numbers[rows[documents[numbers, 0]] < 0]
+        documents[numbers, 0] = rows[documents[numbers, 0]]
+        new = np.flatnonzero(rows_before < 0)
+        segments, total = _segments(before)
+        if len(numbers) < _FEWEST or segments + 1 > _MOST_SEGMENTS or total != len(documents):
+            return False
+        if (documents[:, 0] < 0).sum() + len(new) > _MOST_CHANGED * len(documents):
+            return False
+        folder.mkdir(parents=True)
+        for path in before.iterdir():
+            if path.suffix in _ENGINE_REWRITES:
+                shutil.copyfile(path, folder / path.name)
+            elif path.name not in {_DOCUMENTS, _REMOVED}:
+                link(path, folder / path.name)
+        with _writing(folder, phrases=phrases, removed=gone.tolist()) as add:
+            counts = [add(len(documents) + at, text) for at, text in enumerate(added)]
+            documents = np.concatenate([documents, np.stack([new, np.array(counts, dtype=np.int64)], axis=1)])
+            balance = [" ".join([_BALANCE] * count) for count in _balance(documents)]
+            counts = [add(len(documents) + at, text, exact=False) for at, text in enumerate(balance)]
+            documents = np.concatenate([documents, np.stack([np.full(len(counts), -1), counts], axis=1)])
+        if _segments(folder)[1] != len(documents):  # the engine merged what it has not been known to
+            shutil.rmtree(folder)
+            return False
+        documents.astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
+        analyzer = _analyzer()
+        hashes = [_hash(term) for text in chain(removed, balance) for term in set(analyzer.analyze(_whole(text)))]
+        _with_more(_read_removed(before), np.array(hashes, dtype=np.uint64)).tofile(folder / _REMOVED)
+        return True
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
@@ -79,10 +169,17 @@ class LexicalIndex:
         with _unicode_path(folder) as path:
             index = tantivy.Index.open(path)
             _register_analyzers(index)
-            return cls(index)
+        try:
+            documents = np.fromfile(folder / _DOCUMENTS, dtype=_DOCUMENT).reshape(-1, 2)
+        except FileNotFoundError:
+            raise ValueError(f"there is no {_DOCUMENTS}") from None
+        opened = cls(index, documents, _read_removed(folder))
+        if _segments(folder)[1] != len(documents):
+            raise ValueError(f"{_DOCUMENTS} is of another index")
+        return opened
 
     def __len__(self) -> int:
-        return int(self._searcher.num_docs)
+        return self._count
 
     def terms(self, text: str) -> list[str]:
         """Return the terms of ``text`` as they are indexed: stemmed, without stop words, in order."""
@@ -105,20 +202,20 @@ class LexicalIndex:
         rows = None if allowed is None else np.flatnonzero(allowed)
         if not terms or k < 1 or len(self) == 0 or (rows is not None and len(rows) == 0):
             return np.empty(0, np.int64), np.empty(0)
-        words = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._term(_FIELD, term)) for term in terms])
+        words = tantivy.Query.boolean_query([(tantivy.Occur.Should, self._word(term)) for term in terms])
         if rows is not None and len(rows) <= _FEW:
-            only = tantivy.Query.const_score_query(
-                tantivy.Query.term_set_query(self._index.schema, _ROW, [int(row) for row in rows]), 0.0
-            )
+            numbers = self._numbers[rows].tolist()
+            only = tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._index.schema, _ROW, numbers), 0.0)
             words = tantivy.Query.boolean_query([(tantivy.Occur.Must, words), (tantivy.Occur.Must, only)])
             allowed = None
-        depth = k if allowed is None else int(1.5 * k * len(self) / allowed.sum()) + k
+        depth = _SPARE + (k if allowed is None else int(1.5 * k * len(self) / allowed.sum()) + k)
         while True:
-            found, scores = self._run(words, depth)
-            exhausted = depth >= len(self) or len(found) < depth
+            found, scores, exhausted = self._run(words, depth)
+            lowest = scores[-1] if len(scores) else 0.0
             if allowed is not None:
                 found, scores = found[allowed[found]], scores[allowed[found]]
-            if exhausted or len(found) >= k:
+            # Of texts with the last place's score the engine returns any: go on until all of them are seen.
+            if exhausted or (len(found) >= k and scores[k - 1] > lowest):
                 break
             depth *= 4
         order = np.lexsort((found, -scores))[:k]
@@ -136,34 +233,133 @@ class LexicalIndex:
         query = (
             self._term(_EXACT, terms[0]) if len(terms) == 1 else tantivy.Query.phrase_query(schema, _EXACT, list(terms))
         )
-        return np.sort(self._run(query, len(self))[0])
+        return np.sort(self._run(query, len(self._rows))[0])
 
     def _term(self, field: str, term: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._index.schema, field, term)
 
-    def _run(self, query: tantivy.Query, limit: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        found = self._searcher.search(query, limit=min(limit, len(self)), count=False).hits
-        scores = np.array([score for score, _ in found], dtype=np.float64)
-        rows = np.array(self._searcher.fast_field_values(_ROW, [address for _, address in found]), dtype=np.int64)
-        return rows, scores
+    def _word(self, term: str) -> tantivy.Query:
+        """Return the query for a term, with its weight set right where removed texts are counted by the engine."""
+        query = self._term(_FIELD, term)
+        frequency = self.term_frequency(term)
+        if len(self._rows) == self._count or frequency == 0:
+            return query
+        counted = _idf(self._searcher.doc_freq(_FIELD, term), len(self._rows))
+        return tantivy.Query.boost_query(query, _idf(frequency, self._count) / counted)
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """The document of each row."""
+        numbers = np.flatnonzero(self._rows >= 0)
+        return numbers[np.argsort(self._rows[numbers])]
+
+    def _run(self, query: tantivy.Query, limit: int) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
+        """Return rows, their scores, and whether there are no more."""
+        limit = max(1, min(limit, len(self._rows)))
+        hits = self._searcher.search(query, limit=limit, count=False).hits
+        scores = np.array([score for score, _ in hits], dtype=np.float64)
+        numbers = np.array(self._searcher.fast_field_values(_ROW, [address for _, address in hits]), dtype=np.int64)
+        rows = self._rows[numbers].astype(np.int64)
+        there = rows >= 0
+        return rows[there], scores[there], len(hits) < limit or limit == len(self._rows)
 
     def document_frequency(self, word: str) -> int:
         """Return how many texts have ``word``; a stop word counts as being in all of them."""
         terms = self.terms(word)
-        return int(self._searcher.doc_freq(_FIELD, terms[0])) if terms else len(self)
+        return self.term_frequency(terms[0]) if terms else len(self)
 
     def term_frequency(self, term: str) -> int:
         """Return how many texts have the term, which is one of :meth:`terms`."""
-        return int(self._searcher.doc_freq(_FIELD, term))
+        counted = int(self._searcher.doc_freq(_FIELD, term))
+        if len(self._removed):
+            at = np.searchsorted(self._removed[:, 0], np.uint64(_hash(term)))
+            if at < len(self._removed) and self._removed[at, 0] == _hash(term):
+                counted -= int(self._removed[at, 1])
+        return counted
 
     def highest_score(self, query: str) -> float:
         """Return the score that no text can exceed for ``query``: every term as often as it may be."""
-        count = len(self)
-        highest = 0.0
-        for term in self.terms(query):
-            frequency = self._searcher.doc_freq(_FIELD, term)
-            highest += np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)) * (_BM25_K1 + 1)
-        return float(highest)
+        return sum(_idf(self.term_frequency(term), len(self)) * (_BM25_K1 + 1) for term in self.terms(query))
+
+
+def _idf(frequency: int, count: int) -> float:
+    """Return the weight of a term that is in ``frequency`` of ``count`` texts, as the engine has it."""
+    return math.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
+
+
+@contextlib.contextmanager
+def _writing(
+    folder: Path, schema: tantivy.Schema | None = None, *, phrases: bool, removed: Sequence[int] = ()
+) -> Iterator[Callable[..., int]]:
+    """Give a function that adds a document to the index in ``folder`` and says how many terms it has.
+
+    With a ``schema`` the index is a new one; without, these documents are ``removed`` from it.
+    """
+    analyzer = _analyzer()
+    with _unicode_path(folder) as path:
+        index = tantivy.Index.open(path) if schema is None else tantivy.Index(schema, path=path)
+        _register_analyzers(index)
+        # One thread, so that the same texts give the same files but for their names.
+        writer = index.writer(heap_size=_HEAP, num_threads=1)
+        for number in removed:
+            writer.delete_documents_by_term(_ROW, number)
+
+        def add(number: int, text: Text, *, exact: bool = phrases) -> int:
+            document = tantivy.Document()
+            whole = _whole(text)
+            document.add_text(_FIELD, whole)
+            for part in ([text] if isinstance(text, str) else text) if exact else ():
+                document.add_text(_EXACT, part)
+            document.add_unsigned(_ROW, number)
+            writer.add_document(document)
+            return len(analyzer.analyze(whole))
+
+        yield add
+        writer.commit()
+        writer.wait_merging_threads()
+    # The other lock stays: tantivy makes it again when it opens the folder, and a generation must not change.
+    (folder / _WRITER_LOCK).unlink(missing_ok=True)
+
+
+def _balance(documents: NDArray[np.int64]) -> list[int]:
+    """Return the lengths of documents that bring the mean of all to the mean of those that have a row.
+
+    BM25 weighs a text's length against the mean, in which the engine counts removed ones. As a length is a
+    whole number, of a few numbers of documents the one is taken that comes closest.
+    """
+    there = documents[:, 0] >= 0
+    total, mean = int(documents[:, 1].sum()), documents[there, 1].sum() / max(1, there.sum())
+    least = 1 if mean == 0 else max(1, math.ceil(total / mean) - len(documents))
+    missing = {count: mean * (len(documents) + count) - total for count in range(least, least + _BALANCES)}
+    count = min(missing, key=lambda count: abs(missing[count] - round(missing[count])))
+    return [*[0] * (count - 1), max(0, round(missing[count]))]
+
+
+def _whole(text: Text) -> str:
+    return text if isinstance(text, str) else "\n".join(text)
+
+
+def _hash(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "little")
+
+
+def _read_removed(folder: Path) -> NDArray[np.uint64]:
+    path = folder / _REMOVED
+    return np.fromfile(path, dtype="<u8").reshape(-1, 2) if path.exists() else np.empty((0, 2), dtype="<u8")
+
+
+def _with_more(counted: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Add occurrences of terms to those that were counted."""
+    terms, at = np.unique(np.concatenate([counted[:, 0], hashes]), return_inverse=True)
+    counts = np.zeros(len(terms), dtype=np.uint64)
+    np.add.at(counts, at, np.concatenate([counted[:, 1], np.ones(len(hashes), dtype=np.uint64)]))
+    return np.stack([terms, counts], axis=1).astype("<u8")
+
+
+def _segments(folder: Path) -> tuple[int, int]:
+    """Return the number of the engine's segments, and of the documents in them, removed ones too."""
+    segments = json.loads((folder / "meta.json").read_bytes())["segments"]
+    return len(segments), sum(segment["max_doc"] for segment in segments)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,17 @@ TOKEN_FILES = [  # if its embedder gives token vectors
 LEXICAL_PATTERNS = [
     f"lexical/{unit}/{name}"
     for unit in ("articles", "passages")
-    for name in ("meta.json", ".managed.json", "*.fast", "*.fieldnorm", "*.idx", "*.pos", "*.store", "*.term")
+    for name in (
+        "documents.i4",
+        "meta.json",
+        ".managed.json",
+        "*.fast",
+        "*.fieldnorm",
+        "*.idx",
+        "*.pos",
+        "*.store",
+        "*.term",
+    )
 ]
 """Of every generation; tantivy makes up the names before the suffixes. Its lock file is empty."""
 

@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch import Article, BuildReport, CorpusError, build_index, open_index
+from semsearch import Article, BuildReport, CorpusError, build_index, open_index, verify_index
 from semsearch.building import _articles
 from semsearch.passages import split_article
 from semsearch.readers import CorpusFile
@@ -241,6 +242,27 @@ def test_places_are_those_of_the_last_build(tmp_path: Path, articles: list[Artic
         generation.close()
 
 
+def test_the_words_of_many_articles_are_not_indexed_again(tmp_path: Path) -> None:
+    random = Random(9)
+    many = [Article(f"{number}", text(random), title=f"Talks of day {number}") for number in range(1100)]
+    build(many, tmp_path / "index")
+    before = live(tmp_path / "index")
+    many[700] = Article("new", text(random))
+    del many[3:9]
+    build(many, tmp_path / "index")
+    for unit in ("articles", "passages"):
+        (shared,) = (before / "lexical" / unit).glob("*.idx")
+        assert shared.samefile(live(tmp_path / "index") / "lexical" / unit / shared.name)
+        assert len(list((live(tmp_path / "index") / "lexical" / unit).glob("*.idx"))) == 2
+    build(many, tmp_path / "afresh")
+    assert all(check.problem is None for check in verify_index(tmp_path / "index"))
+    found, expected = everything(tmp_path / "index"), everything(tmp_path / "afresh")
+    assert found[:-1] == expected[:-1]
+    for one, other in zip(found[-1], expected[-1], strict=True):
+        assert [hit[:2] for hit in one] == [hit[:2] for hit in other]
+        np.testing.assert_allclose([hit[2] for hit in one], [hit[2] for hit in other], atol=1e-5)
+
+
 # --- any sequence of changes ------------------------------------------------------------------------------------------
 
 
@@ -286,7 +308,7 @@ class Corpus:
             written(self.folder, name, articles)
 
 
-def everything(index: Path) -> tuple[object, ...]:
+def everything(index: Path) -> tuple[Any, ...]:
     """All that a search can find."""
     generation = open_generation(index)
     try:
@@ -304,7 +326,7 @@ def everything(index: Path) -> tuple[object, ...]:
         generation.close()
     with open_index(index, embedder=TokenWordEmbedder()) as searcher:
         queries = ("envoys treaty", "a comet above the river", '"harbour"', "budget")
-        hits = [[(hit.passage, hit.article, round(hit.score, 5)) for hit in searcher.search(q, k=30)] for q in queries]
+        hits = [[(hit.passage, hit.article, hit.score) for hit in searcher.search(q, k=30)] for q in queries]
     return (*stored, hits)
 
 

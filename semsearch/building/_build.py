@@ -15,6 +15,7 @@ from semsearch.building._articles import ArticlesWriter
 from semsearch.building._corpus import nothing_to_index, portions
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
 from semsearch.building._report import BuildReport
+from semsearch.dense import DenseIndex
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
@@ -107,8 +108,10 @@ def build_index(
                 if precision is None and before is not None:
                     embedder = _in_precision(embedder, before.manifest.precision)
                 embedded = _write_rows(folder, writer, before, embedder, report, with_tokens=with_tokens)
+                report(Progress("writing the index"))
+                with contextlib.closing(Archive(writer.folder)) as finished:
+                    writer.write_lexical(finished)
         if not unchanged:
-            report(Progress("writing the index"))
             manifest = _finish(writer, embedder, token_vectors=token_vectors)
         remove_partial(folder)
     return BuildReport(
@@ -233,11 +236,7 @@ def _write_rows(
 
 
 def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool) -> Manifest:
-    """Index what was written, and commit it."""
-    from semsearch.dense import DenseIndex
-
-    with contextlib.closing(Archive(writer.folder)) as archive:
-        _write_lexical(archive, writer)
+    """Index the vectors, and commit."""
     dense = DenseIndex.build(writer.read_embeddings())
     _require(len(dense) == writer.archive.passages, "the dense index has a row for each passage")
     codes = dense.to_bytes()
@@ -252,13 +251,3 @@ def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,
     )
-
-
-def _write_lexical(archive: Archive, writer: GenerationWriter) -> None:
-    """Index the words of articles and of passages, each with its title."""
-    from semsearch.lexical import LexicalIndex
-
-    LexicalIndex.build(
-        writer.lexical_folder / "articles", (f"{title}\n{text}" for title, text in archive.titles_and_texts())
-    )
-    LexicalIndex.build(writer.lexical_folder / "passages", archive.titles_and_passages(), phrases=True)

@@ -134,7 +134,8 @@ class ArchiveWriter:
         self._waiting: list[tuple[int, str | None, int]] = []  # articles to take over: row, place, row before
         self._passages = array("I")
         self._keys = bytearray()
-        self._rows_before = array("q")  # each passage's row in the archive before, -1 if it is new
+        self._articles_before = array("q")  # each article's row in the archive before, -1 if it is new
+        self._rows_before = array("q")  # each passage's
         self.articles = 0
         self.passages = 0
         self.tokens = 0
@@ -176,12 +177,14 @@ class ArchiveWriter:
             self._passages.extend((self.articles, passage.paragraph, passage.start, passage.end))
             self._keys += key
             self._rows_before.append(-1)
+        self._articles_before.append(-1)
         self._count(1, len(passages), tokens, truncated)
 
     def take_over(self, row: int, place: str | None = None) -> None:
         """Append an article of the archive before, with its passages; ``place`` says where it is now, if elsewhere."""
         assert self._before is not None  # noqa: S101 - for the type checker
         self._waiting.append((self.articles, place, row))
+        self._articles_before.append(row)
         known = self._before.known
         self._count(1, int(known.passages[row]), int(known.tokens[row]), int(known.truncated[row]))
 
@@ -198,6 +201,13 @@ class ArchiveWriter:
             and len(self._waiting) == self.articles == self._before.counts()[0]
             and all(row == before and place is None for row, place, before in self._waiting)
         )
+
+    @property
+    def articles_before(self) -> NDArray[np.int64]:
+        """``(articles,)`` int64: where each article was in the archive before; -1 if it is new."""
+        import numpy as np
+
+        return np.array(self._articles_before, dtype=np.int64)
 
     @property
     def rows_before(self) -> NDArray[np.int64]:
@@ -418,17 +428,31 @@ class Archive:
         for place, *columns in self._in_blocks(f"place, {_ARTICLE_COLUMNS} FROM articles"):
             yield str(place), self._article(columns)
 
-    def titles_and_texts(self) -> Iterator[tuple[str, str]]:
-        """Yield the title and the text of every article, in the order of the rows."""
-        for title, text in self._in_blocks("title, text FROM articles"):
-            yield str(title), str(text)
+    def titled(self, unit: str, articles: NDArray[np.int64] | None = None) -> Iterator[tuple[str, str]]:
+        """Yield texts, each after its article's title, in the order of the rows.
 
-    def titles_and_passages(self) -> Iterator[tuple[str, str]]:
-        """Yield the text of every passage after its article's title, in the order of the rows."""
+        Args:
+            unit: ``"articles"`` for the whole texts, ``"passages"`` for their passages.
+            articles: ``(n,)`` int64, ascending: the rows of the articles; None for all.
+        """
         begins = [*self.article_starts.tolist(), len(self.passage_table)]
-        for row, (title, text) in enumerate(self.titles_and_texts()):
+        columns = "row, title, text FROM articles"
+        for row, title, text in self._in_blocks(columns) if articles is None else self._some(columns, articles):
+            if unit == "articles":
+                yield str(title), str(text)
+                continue
             for _, _, start, end in self.passage_table[begins[row] : begins[row + 1]].tolist():
-                yield title, text[start:end]
+                yield str(title), str(text)[start:end]
+
+    def rows_besides(self, articles: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of the articles, ``(n,)`` int64, ascending, that are not among these."""
+        import numpy as np
+
+        return np.setdiff1d(np.arange(len(self.article_starts)), articles)
+
+    def _some(self, columns_from: str, rows: NDArray[np.int64]) -> Iterator[tuple[Any, ...]]:
+        for at in range(0, len(rows), _SQL_VARIABLES):
+            yield from sorted(self._select(columns_from, rows[at : at + _SQL_VARIABLES].tolist()))
 
     def _in_blocks(self, columns_from: str) -> Iterator[tuple[Any, ...]]:
         """Yield all rows; the connection is free for others between two blocks."""

@@ -13,13 +13,21 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from semsearch._version import __version__
 from semsearch.errors import IndexCorruptError, IndexNotFoundError
-from semsearch.storage._files import crc32_of, record_of, replace_durably, sync_file, sync_folder, write_durably
+from semsearch.storage._files import (
+    crc32_of,
+    link_file,
+    record_of,
+    replace_durably,
+    sync_file,
+    sync_folder,
+    write_durably,
+)
 from semsearch.storage._layout import (
     ARTICLES,
     CHECKS,
@@ -143,10 +151,32 @@ class GenerationWriter:
             writer.discard()
         self._files |= writer.files
 
-    @property
-    def lexical_folder(self) -> Path:
-        """Where the lexical indexes go, a folder each."""
-        return self.folder / LEXICAL
+    def write_lexical(self, archive: Archive) -> None:
+        """Index the words of articles and of passages, each with its title; what has not changed is linked.
+
+        Args:
+            archive: The finished archive of this generation.
+        """
+        import numpy as np
+
+        from semsearch.lexical import LexicalIndex
+
+        articles = self.archive.articles_before
+        for unit, rows in (("articles", articles), ("passages", self.archive.rows_before)):
+            folder, phrases = self.folder / LEXICAL / unit, unit == "passages"
+            if self._before is not None and (articles >= 0).any():
+                done = LexicalIndex.update(
+                    folder,
+                    self._before.folder / LEXICAL / unit,
+                    rows,
+                    added=archive.titled(unit, np.flatnonzero(articles < 0)),
+                    removed=self._before.archive.titled(unit, self._before.archive.rows_besides(articles)),
+                    link=link_file,
+                    phrases=phrases,
+                )
+                if done:
+                    continue
+            LexicalIndex.build(folder, archive.titled(unit), phrases=phrases)
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
@@ -155,6 +185,16 @@ class GenerationWriter:
     def read_embeddings(self) -> NDArray[np.float16]:
         """Return the vectors that were written: ``(passages, dimension)`` float16, memory-mapped."""
         return load_table(self.folder / EMBEDDINGS, "<f2")
+
+    def _linked(self, files: Mapping[str, Path]) -> dict[str, FileRecord]:
+        """Return the records of those files that are files of the generation before, which was verified."""
+        if self._before is None:
+            return {}
+        return {
+            name: record
+            for name, record in self._before.manifest.files.items()
+            if name in files and files[name].samefile(self._before.folder / name)
+        }
 
     def discard(self) -> None:
         """Let go of the archive, whatever state it is in."""
@@ -177,12 +217,12 @@ class GenerationWriter:
         files = {
             path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()
         }
-        for name, path in files.items():
-            if name not in self._files:
-                sync_file(path)
+        known = self._files | self._linked(files)
+        for name in files.keys() - known.keys():
+            sync_file(files[name])
         for folder in {path.parent for path in files.values()}:
             sync_folder(folder)
-        records = {name: self._files.get(name) or record_of(path) for name, path in files.items()}
+        records = {name: known.get(name) or record_of(path) for name, path in files.items()}
         manifest = Manifest(
             created=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
             written_by=__version__,
