@@ -152,8 +152,10 @@ def threads_table(costs: Costs) -> str:
 def growth_table(costs: Costs) -> str:
     """Give the line through each cost: what it is for an empty archive, and for each 100,000 passages."""
     rows = []
-    for name, found in costs["latency"]["growth"].items():
-        line = Line(**found)
+    growth = costs["latency"]["growth"]
+    names = sorted(growth, key=lambda name: (name != "hybrid", not name.startswith("stage: ")))  # its stages after it
+    for name in names:
+        line = Line(**growth[name])
         shown = name.removeprefix("stage: ")
         if name.startswith("hybrid,"):
             continue
@@ -231,7 +233,7 @@ def embedding_table(costs: Costs) -> str:
             cosines = one.get("cosine")
             near = ["", ""] if cosines is None else [f"{cosines[kind]:.5f}" for kind in ("least", "mean")]
             rows.append([corpus, name, f"{embedding['texts'] / cpu:.1f}", f"{base / cpu:.2f}", *near])
-    heads = ["passages a CPU-second", f"to {_PEER}'s", "cosine with its vectors, least", "mean"]
+    heads = ["passages a CPU-second", f"times {_PEER}", "cosine with its vectors, least", "mean"]
     return table(["corpus", "model", *heads], rows)
 
 
@@ -354,7 +356,7 @@ def draw_growth(costs: Costs, path: Path) -> None:
     """Draw what queries, opening and builds cost against the archive's size, with the lines through them."""
     latency, growth = costs["latency"], costs["growth"]
     sizes = latency["sizes"]
-    with plot(path, width=12, columns=3) as (_, (warm, opening, building)):
+    with plot(path, width=12, height=4.2, columns=3) as (_, (warm, opening, building)):
         for name, colour in zip((*_MODES, "plain"), (OWN, "#7f95b8", "#c8a951", PLAIN), strict=True):
             points = [(one["passages"], statistics.median(_milliseconds(one["cases"][name]))) for one in sizes]
             label = "plain script" if name == "plain" else name
@@ -378,9 +380,10 @@ def draw_growth(costs: Costs, path: Path) -> None:
         building.set_ylabel("MiB of a build, the model not counted")
         for axes in (warm, opening, building):
             axes.set_xscale("log")
-            axes.set_ylim(bottom=0)
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
             axes.set_xlabel("passages")
-            axes.legend(frameon=False, fontsize=9, loc="upper left")
+            axes.legend(frameon=False, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(-0.12, 1.0))
 
 
 def _points(
