@@ -7,11 +7,14 @@ sentence, it says which sentence is most like the query; its weights and vectors
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.records import WordMatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Spans", "match_tokens", "match_words", "sentence_by_tokens", "sentence_by_words"]
 

@@ -12,17 +12,19 @@ import hashlib
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tantivy
-from numpy.typing import NDArray
 
 from semsearch.records import is_unicode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["LexicalIndex"]
 
@@ -368,6 +370,8 @@ def _unicode_path(folder: Path) -> Iterator[str]:
     if is_unicode(str(folder)):
         yield str(folder)
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory() as elsewhere:
         link = Path(elsewhere, "index")
         link.symlink_to(folder.absolute(), target_is_directory=True)

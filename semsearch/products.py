@@ -7,8 +7,12 @@ process would not feel; so it is given the product in slices that it thinks too 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["inner_products"]
 

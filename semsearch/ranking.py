@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.products import inner_products
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Floats = NDArray[np.float32] | NDArray[np.float64]
+
 __all__ = ["Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
 
-_Floats = NDArray[np.float32] | NDArray[np.float64]
 
 # Weights of the signals, all on scales of their own that mean the same for every query; they sum to 1, which is then
 # the score of what matches perfectly. They were chosen on the flat top of a grid over six collections; choosing them

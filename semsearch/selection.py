@@ -24,10 +24,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "ArticleGroup",
@@ -40,7 +42,7 @@ __all__ = [
     "select",
 ]
 
-VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+VectorsOf = Callable[["NDArray[np.int64]"], "NDArray[np.float32]"]
 """Gives the unit vectors of rows: ``(n, dimension)`` float32."""
 
 TextsOf = Callable[[Sequence[int]], Sequence[str]]
@@ -222,7 +224,7 @@ def _checked(rows: ArrayLike, scores: ArrayLike, articles: ArrayLike) -> _Rankin
         raise ValueError(
             f"expected scores from the best down, got {ranking.scores[place]} before {ranking.scores[place + 1]}"
         )
-    if len(np.unique(ranking.rows)) < len(ranking.rows):
+    if len(set(ranking.rows.tolist())) < len(ranking.rows):
         raise ValueError("expected each row once")
     return ranking
 

@@ -8,11 +8,14 @@ by less than its noise; reducing the dimensions to the same number of bytes lose
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.products import inner_products
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["TokenCodec", "TokenStore"]
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.embedders._fingerprint import file_state
 from semsearch.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
     import onnxruntime
+    from numpy.typing import NDArray
 
 __all__ = [
     "SENTENCE_EMBEDDING",

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.embedders._cache import CompiledForm
 from semsearch.embedders._protocol import EmbedderSpec, QueryTokens
@@ -21,6 +20,7 @@ from semsearch.errors import ModelNotFoundError
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from numpy.typing import NDArray
     from tokenizers import Encoding
 
 __all__ = ["CompiledEmbedder"]

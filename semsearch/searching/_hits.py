@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.embedders import Embedder, TokenEmbedder
 from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
@@ -20,6 +19,9 @@ from semsearch.searching._retrieval import Ranked
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen
 from semsearch.storage import Generation, StoredPassage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["HitMaker"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
@@ -15,6 +15,9 @@ from semsearch.passages import readable, split_text
 from semsearch.queries import Query, parse_query
 from semsearch.ranking import token_weights
 from semsearch.searching._request import Request
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Question", "ask"]
 

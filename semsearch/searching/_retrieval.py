@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.dense import RECALL, unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
@@ -16,6 +15,11 @@ from semsearch.searching._questions import Question
 from semsearch.searching._texts import PassageTexts
 from semsearch.storage import Generation
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Mask = NDArray[np.bool_]
+
 __all__ = ["CANDIDATES", "Candidates", "Ranked", "Retrieval"]
 
 CANDIDATES = 50
@@ -25,8 +29,6 @@ _ARTICLE_CANDIDATES = 15  # articles from lexical search whose best passage is a
 _ARTICLE_DEPTH = 1000  # articles whose words are scored; beyond them the share is taken as none
 _ARTICLE_PASSAGES = 64  # passages of an article that are looked at for its best one and its vector
 _EMBEDDED_NOW = 24  # candidates whose tokens are embedded when the question is asked, if the index has none
-
-_Mask = NDArray[np.bool_]
 
 
 class Ranked(NamedTuple):
@@ -195,7 +197,7 @@ class Retrieval:
             best = [begin + int(np.argmax(cosines[begin:end])) for begin, end in zip(begins, ends, strict=True)]
             rows.append(passages[[at for at in best if cosines[at] > -2]])
         shares = bm25 / (self._article_words.highest_score(text) or 1)
-        return Candidates(np.unique(np.concatenate(rows)), articles, shares, complete=len(nearest) < depth)
+        return Candidates(_sorted_once(np.concatenate(rows)), articles, shares, complete=len(nearest) < depth)
 
     def signals(self, question: Question, found: Candidates, *, embed_now: bool = True) -> Signals:
         """Return what is known of candidates, of which there is at least one.
@@ -206,7 +208,9 @@ class Retrieval:
             embed_now: Whether to embed the likeliest ones' tokens if the index has none.
         """
         assert question.embedding is not None  # noqa: S101 - for the type checker
-        articles, members = np.unique(self.article_of(found.rows), return_inverse=True)
+        own = self.article_of(found.rows)  # ascending, as the rows are
+        articles = _sorted_once(own)
+        members = np.searchsorted(articles, own)
         vectors = self.article_vectors(articles)
         shares = dict(zip(found.articles.tolist(), found.shares.tolist(), strict=True))
         signals = Signals(
@@ -246,3 +250,9 @@ class Retrieval:
         texts = [readable(text) for text in self._texts.embedded(rows.tolist())]
         _, vectors = self._embedder.embed_passages_with_tokens(texts)
         return np.stack([inner_products(tokens.embeddings, own).max(axis=1) for own in vectors], axis=1)
+
+
+def _sorted_once(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each of these numbers, none below 0, once and ascending. What numpy has for it loads 10 ms of modules."""
+    ascending = np.sort(numbers)
+    return ascending[np.diff(ascending, prepend=-1) > 0]

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, Reranker, load_embedder, load_reranker
@@ -29,6 +28,7 @@ from semsearch.selection import Chosen, group_by_article, select
 from semsearch.storage import Generation, Manifest, open_generation
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self, Unpack
 
 __all__ = ["Searcher", "open_index"]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semsearch.errors import IndexCorruptError
 from semsearch.storage._files import FileWriter, link_file
@@ -19,6 +18,8 @@ from semsearch.storage._layout import CHECKS, EMBEDDINGS, SEGMENTS, TOKEN_SPANS
 from semsearch.storage.manifest import FileRecord
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from semsearch.storage.generations import Generation
 
 __all__ = ["CheckedRows", "RowsWriter"]

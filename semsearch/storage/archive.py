@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import difflib
 import hashlib
 import json
 import sqlite3
@@ -485,6 +484,8 @@ class Archive:
         if self._names is None:
             self._names = self._field_names()
         name = field_name(path)
+        import difflib
+
         folded = {known.casefold(): known for known in self._names}
         close = difflib.get_close_matches(name.casefold(), folded, n=1)
         meant = f"; is {folded[close[0]]} meant?" if close else "."

@@ -6,11 +6,8 @@ import contextlib
 import datetime as dt
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-
-import filelock
 
 from semsearch.errors import IndexLockedError
 
@@ -24,6 +21,11 @@ def writer_lock(index: Path) -> Iterator[None]:
     Raises:
         IndexLockedError: At once, if another writer holds it. It names that process.
     """
+    # Imported here, as who only reads needs neither.
+    import socket
+
+    import filelock
+
     lock = filelock.FileLock(index / "writer.lock", timeout=0, thread_local=False)
     holder = index / "writer.json"
     try:
