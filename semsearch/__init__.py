@@ -28,7 +28,7 @@ from semsearch.errors import (
 from semsearch.records import Article, ArticleHit, Evidence, Explanation, Hit, Passage, Progress, WordMatch
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, build_index
+    from semsearch.building import BuildReport, build_index, update_index
     from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, Reranker, load_embedder, load_reranker
     from semsearch.filters import Filter, field, parse_filter
     from semsearch.readers import ReadingLog, read_articles
@@ -69,6 +69,7 @@ __all__ = [
     "open_index",
     "parse_filter",
     "read_articles",
+    "update_index",
     "verify_index",
 ]
 
@@ -89,6 +90,7 @@ _LAZY = {
     "open_index": "searching",
     "parse_filter": "filters",
     "read_articles": "readers",
+    "update_index": "building",
     "verify_index": "storage",
 }
 

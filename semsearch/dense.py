@@ -26,7 +26,7 @@ __all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "unit_rows"]
 FLAT = "Flat"
 """The :attr:`DenseIndex.spec` of the layout that is the embeddings and nothing more."""
 
-FLAT_ROWS = 10_000
+FLAT_ROWS = 20_000
 """Rows up to which the layout is :data:`FLAT`."""
 
 RECALL = 0.995

@@ -10,7 +10,7 @@ written.
 
 from __future__ import annotations
 
-from semsearch.building._build import build_index
+from semsearch.building._build import build_index, update_index
 from semsearch.building._report import BuildReport
 
-__all__ = ["BuildReport", "build_index"]
+__all__ = ["BuildReport", "build_index", "update_index"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from semsearch._version import __version__
-from semsearch.building._articles import ArticlesWriter
+from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import nothing_to_index, portions
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
 from semsearch.building._report import BuildReport
 from semsearch.dense import DenseIndex
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
-from semsearch.errors import ModelNotFoundError, SemsearchError
+from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
 from semsearch.records import Article, Progress, ReportProgress
@@ -28,12 +28,13 @@ from semsearch.storage import (
     Manifest,
     last_manifest,
     open_generation,
+    read_manifest,
     write_generation,
 )
 from semsearch.storage.partial import PartialRows, remove_partial
 from semsearch.tokens import TokenCodec
 
-__all__ = ["build_index"]
+__all__ = ["build_index", "update_index"]
 
 _LEAST_TOKENS = 1  # what a model must read at least
 
@@ -72,14 +73,94 @@ def build_index(
         ModelNotFoundError: If the model is not on this machine, or is not run in that precision.
         ValueError: If there is no such precision, or the embedder is given and not named.
     """
-    started = time.monotonic()
-    report = progress or _silent
+    log = ReadingLog()
     folder = Path(index)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for the index")
-    log = ReadingLog()
     if isinstance(corpus, str | os.PathLike):
         require_sources(corpus)  # what is not there is said before anything takes long
+
+    def fill(articles: ArticlesWriter, known: Archive | None) -> None:
+        articles.add_all(portions(corpus, log, {} if known is None else known.files()))
+        if articles.count == 0:
+            raise nothing_to_index(corpus, log)
+
+    return _build(folder, fill, embedder, precision, token_vectors, log, progress)
+
+
+def update_index(
+    index: str | os.PathLike[str] = "index",
+    *,
+    add: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Iterable[Article] = (),
+    remove: Iterable[str] = (),
+    embedder: Embedder | str | os.PathLike[str] | None = None,
+    progress: ReportProgress | None = None,
+) -> BuildReport:
+    """Change some articles of an index; all others stay.
+
+    It is a rebuild in all else: the old index answers until the new one is complete, and stays if anything fails.
+
+    Args:
+        index: The index's folder.
+        add: Articles, or paths to read them from, as for :func:`build_index`. One whose id is in the index takes the
+            place of that one; a file's id is relative to the folder that the index's other files are relative to.
+        remove: The ids of articles to take out.
+        embedder: What the index was built with; without it, it is loaded by its name.
+        progress: Called now and then with a :class:`Progress`.
+
+    Returns:
+        What was done. That an article to be removed is not there is among the problems.
+
+    Raises:
+        CorpusError: If two of the articles have one id, a path does not exist, or no article would be left.
+        EmbedderMismatchError: If ``embedder`` is not what the index was built with.
+        IndexNotFoundError: If there is no index.
+        IndexCorruptError: If a file of it is missing or damaged: it can only be rebuilt.
+        IndexLockedError: If another process is writing to the index.
+        ModelNotFoundError: If the model is not on this machine.
+    """
+    log = ReadingLog()
+    folder = Path(index)
+    read_manifest(folder)  # an index that is not there is not made
+    if isinstance(add, str | os.PathLike):
+        require_sources(add)
+    unwanted = _ids(remove)
+
+    def fill(articles: ArticlesWriter, known: Archive | None) -> None:
+        if known is not None:
+            update_articles(articles, known, add, unwanted, log)
+        else:  # damaged, of another embedder, or of another version of semsearch: then all of it is split again
+            with contextlib.closing(open_generation(folder, whole=True)) as before:
+                _require_embedder(before.manifest, articles.embedder, folder)
+                update_articles(articles, before.archive, add, unwanted, log)
+        if articles.count == 0:
+            raise CorpusError(str(folder), "no article would be left in it")
+
+    return _build(folder, fill, embedder, None, None, log, progress)
+
+
+def _ids(remove: Iterable[str]) -> list[str]:
+    if isinstance(remove, str):
+        raise TypeError(f"remove is the ids of articles, not one id: give [{remove!r}]")
+    return list(remove)
+
+
+_Fill = Callable[[ArticlesWriter, Archive | None], None]
+"""Adds the articles of the new generation; what it may take over is in the archive."""
+
+
+def _build(
+    folder: Path,
+    fill: _Fill,
+    embedder: Embedder | str | os.PathLike[str] | None,
+    precision: str | None,
+    token_vectors: bool | None,  # noqa: FBT001
+    log: ReadingLog,
+    progress: ReportProgress | None,
+) -> BuildReport:
+    """Write a generation of what ``fill`` adds and commit it, unless it would be as the live one is."""
+    started = time.monotonic()
+    report = progress or _silent
     with write_generation(folder) as writer:
         report(Progress("loading the model"))
         last = last_manifest(folder)
@@ -92,19 +173,16 @@ def build_index(
         with _live_generation(folder, embedder, precision) as before:
             known = before.archive if before is not None and _is_split_alike(before.manifest) else None
             archive = writer.begin(before, articles=known is not None)
-            articles = ArticlesWriter(archive, known, embedder, log, report)
-            articles.add_all(portions(corpus, log, {} if known is None else known.files()))
-            if archive.passages == 0:
-                raise nothing_to_index(corpus, log)
-            embedded = 0
-            if (
+            fill(ArticlesWriter(archive, known, embedder, log, report), known)
+            unchanged = (
                 before is not None
                 and archive.is_as_before
                 and _is_as_asked(before, embedder, token_vectors=token_vectors, with_tokens=with_tokens)
-            ):
-                generation, manifest, unchanged = before.folder.name, before.manifest, True
+            )
+            if before is not None and unchanged:
+                generation, manifest, embedded = before.folder.name, before.manifest, 0
             else:
-                generation, unchanged = writer.id, False
+                generation = writer.id
                 if precision is None and before is not None:
                     embedder = _in_precision(embedder, before.manifest.precision)
                 embedded = _write_rows(folder, writer, before, embedder, report, with_tokens=with_tokens)
@@ -169,6 +247,14 @@ def _in_precision(embedder: Embedder, precision: str | None) -> Embedder:
     with contextlib.suppress(ModelNotFoundError):
         return load_embedder(embedder.spec.name, revision=embedder.spec.revision, precision=precision)
     return embedder
+
+
+def _require_embedder(manifest: Manifest, embedder: Embedder, index: Path) -> None:
+    if manifest.embedder.fingerprint != embedder.spec.fingerprint:
+        raise EmbedderMismatchError(
+            f"the index in {index} was built with {manifest.embedder.name!r}, not with {embedder.spec.name!r} as it is "
+            "here: rebuild the index with 'semsearch rebuild-index'"
+        )
 
 
 @contextlib.contextmanager

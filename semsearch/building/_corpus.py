@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from semsearch.errors import CorpusError
@@ -29,35 +29,44 @@ class Portion:
     known: ReadFile | None = None
 
 
-def portions(corpus: object, log: ReadingLog, known: Mapping[str, ReadFile]) -> Iterator[Portion]:
+def portions(
+    corpus: object, log: ReadingLog, known: Mapping[str, ReadFile], *, folders: Collection[str] = ()
+) -> Iterator[Portion]:
     """Yield what the corpus holds, whatever it is given as.
 
     Args:
         corpus: A path, an iterable of paths, or one of articles.
         log: Takes what could not be read.
         known: Files that were read before, by their places.
+        folders: What the ids of files in them are relative to, whatever is named of the corpus.
     """
     if isinstance(corpus, str | os.PathLike):
-        yield from _of_files([corpus], log, known)
+        yield from _of_files([corpus], log, known, folders)
         return
     if not isinstance(corpus, Iterable):
         raise TypeError(f"a corpus is a path or an iterable of paths or articles, not {type(corpus).__name__}")
     if isinstance(corpus, list | tuple) and corpus and all(isinstance(entry, str | os.PathLike) for entry in corpus):
-        yield from _of_files(corpus, log, known)  # together, so that equal names in two folders are told apart
+        yield from _of_files(corpus, log, known, folders)  # together, so that equal names in two folders are told apart
         return
     for number, entry in enumerate(corpus):
         if isinstance(entry, Article):
             yield Portion([Located(f"articles[{number}]", entry)])
         elif isinstance(entry, str | os.PathLike):
-            yield from _of_files([entry], log, known)
+            yield from _of_files([entry], log, known, folders)
         else:
             raise TypeError(f"entry {number} of the corpus is {type(entry).__name__}, not an Article or a path")
 
 
 def _of_files(
-    sources: Iterable[str | os.PathLike[str]], log: ReadingLog, known: Mapping[str, ReadFile]
+    sources: Iterable[str | os.PathLike[str]],
+    log: ReadingLog,
+    known: Mapping[str, ReadFile],
+    folders: Collection[str],
 ) -> Iterator[Portion]:
     for file in corpus_files(*sources, log=log):
+        folder = max((folder for folder in folders if file.origin.place.startswith(folder)), key=len, default=None)
+        if folder is not None:
+            file.origin = file.origin._replace(id=file.origin.place.removeprefix(folder))
         before = known.get(file.origin.place)
         if before is not None and before.id == file.origin.id and before.digest == file.digest_now():
             yield Portion([], file, before)

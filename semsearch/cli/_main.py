@@ -229,6 +229,30 @@ def rebuild_index(
 
 
 @_commands.command()
+@click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
+@click.option("--remove", metavar="ID", multiple=True, help="Take the article ID out; may be repeated.")
+@index_option
+@output_options
+def update(corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, form: str | None) -> int:
+    """Put the articles in CORPUS into the index that is there, and keep all others.
+
+    CORPUS is folders, files, globs, or - for standard input. An article whose id is in the index takes the place of
+    that one. The index answers meanwhile, and stays if anything fails. Ends with 1 if something could not be read,
+    or an article to be removed is not there; the rest is done all the same.
+    """
+    if not corpus and not remove:
+        raise click.UsageError("name what to put into the index, or what to --remove")
+    out = _output(form)
+    with show_progress() as report:
+        report(Progress("loading the model"))
+        from semsearch.building import update_index
+
+        built = update_index(index, add=corpus[0] if len(corpus) == 1 else corpus, remove=remove, progress=report)
+    out.built(built)
+    return 1 if built.problems else 0
+
+
+@_commands.command()
 @index_option
 @output_options
 def status(index: Path, form: str | None) -> int:

@@ -106,7 +106,7 @@ class TextOutput:
         """Print what a build did."""
         print_problems(report)
         self._rows(
-            f"{report.articles:,} articles indexed in {report.index}",
+            f"{report.articles:,} articles indexed in {report.index}" + (", nothing had changed" * report.unchanged),
             [
                 ("passages", f"{report.passages:,}, of which {report.embedded:,} embedded now"),
                 ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
