@@ -184,10 +184,16 @@ def clustered_unit_rows(count: int, dimension: int, *, seed: int) -> Queries:
     return unit_rows(rows.astype(np.float32))
 
 
+def build_coded(embeddings: Embeddings) -> DenseIndex:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("semsearch.dense.FLAT_ROWS", ROWS // 2)  # as if so few were many
+        return DenseIndex.build(embeddings)
+
+
 @pytest.fixture(scope="module")
 def coded() -> tuple[Embeddings, DenseIndex]:
     embeddings = clustered_unit_rows(ROWS, DIMENSION, seed=1).astype(np.float16)
-    return embeddings, DenseIndex.build(embeddings)
+    return embeddings, build_coded(embeddings)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +352,7 @@ def test_the_same_embeddings_give_the_same_bytes(
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(threads)
     try:
-        again = DenseIndex.build(coded[0]).to_bytes()
+        again = build_coded(coded[0]).to_bytes()
     finally:
         faiss.omp_set_num_threads(before)
     np.testing.assert_array_equal(again, serialized)
