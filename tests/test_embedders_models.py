@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from semsearch import Article, EmbedderMismatchError, ModelNotFoundError, build_index, load_embedder, open_index
 from semsearch.embedders import QueryTokens, TokenEmbedder
 from semsearch.embedders._fingerprint import fingerprint
+from semsearch.embedders._load import _snapshot
 from semsearch.embedders._model import missing_weights
 from tests.test_embedders import TEXTS, assert_same, by_hand, change_json, letters, load_exactly
 
@@ -324,6 +325,25 @@ def test_a_model_is_found_in_the_version_that_is_asked_for(hub: Path, tiny_model
 def test_a_version_that_is_not_in_the_cache_is_named_with_the_remedy(hub: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=f"'hf download acme/tiny --revision {'2' * 40}'"):
         load_embedder("acme/tiny", revision="2" * 40)
+
+
+def test_the_hubs_own_client_is_asked_only_for_what_is_not_a_plain_version_in_its_cache(hub: Path) -> None:
+    assert _snapshot("acme/tiny", None) == hub / "snapshots" / NEW
+    assert _snapshot("acme/tiny", OLD) == hub / "snapshots" / OLD
+    (hub.parent / "outside").mkdir()
+    for repository, revision in [
+        ("acme/other", None),
+        ("acme/tiny/x", None),
+        ("acme/ti\0ny", None),
+        ("acme/tiny", "2" * 40),
+        ("acme/tiny", "main"),
+        ("acme/tiny", "../../outside"),  # the revision is what an index says
+        ("acme/tiny", str(hub.parent / "outside")),
+    ]:
+        assert _snapshot(repository, revision) is None
+    for damage in (b"../../outside", b"\xff" * 40, b"", NEW.encode() + b"\n"):
+        (hub / "refs" / "main").write_bytes(damage)
+        assert _snapshot("acme/tiny", None) is None
 
 
 def test_a_folder_has_no_versions(tiny_model: Path) -> None:
