@@ -274,6 +274,7 @@ def test_a_real_models_tokens_are_kept_by_a_rebuild_and_are_those_of_a_larger_on
     assert kept
     assert {place: part[place] for place in kept} == {place: before[place] for place in kept}
     assert part.keys() <= whole.keys()
-    # Other texts were embedded beside them: a component on the edge of two levels may fall to the other side.
+    # Other texts were embedded beside them: a component on the edge of two levels may fall to the other side, and in
+    # bfloat16 more often.
     same = [np.frombuffer(whole[place], np.uint8) == np.frombuffer(part[place], np.uint8) for place in part]
-    assert np.concatenate(same).mean() > 0.999
+    assert np.concatenate(same).mean() > 0.99
