@@ -117,6 +117,8 @@ def test_metadata_that_is_not_json_is_refused_and_nothing_of_it_stored(
         "UPDATE articles SET metadata = '[]' WHERE row = 1",
         "UPDATE articles SET id = '' WHERE row = 1",
         "UPDATE articles SET text = X'FF' WHERE row = 1",
+        "UPDATE articles SET text = SUBSTR(text, 1, LENGTH(text) - 9) WHERE row = 1",
+        "UPDATE articles SET text = 'text' WHERE row = 1",
         "DELETE FROM articles WHERE row = 1",
         "DROP TABLE articles",
     ],

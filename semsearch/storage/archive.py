@@ -12,6 +12,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -37,7 +38,7 @@ _SCHEMA = """
 CREATE TABLE articles (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, published TEXT, source TEXT, url TEXT,
     metadata TEXT NOT NULL, place TEXT NOT NULL, digest BLOB NOT NULL, tokens INTEGER NOT NULL,
-    truncated INTEGER NOT NULL, text TEXT NOT NULL
+    truncated INTEGER NOT NULL, text BLOB NOT NULL
 );
 CREATE TABLE files (
     place TEXT PRIMARY KEY, id TEXT NOT NULL, digest BLOB NOT NULL, first INTEGER NOT NULL, articles INTEGER NOT NULL
@@ -51,6 +52,8 @@ SELECT ?, id, title, published, source, url, metadata, COALESCE(?, place), diges
 FROM before.articles WHERE row = ?
 """
 _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
+_PAGE = 32768  # bytes; of smaller ones much is left empty, as few articles fill one
+_LONGEST_TEXT = 1 << 30  # bytes
 _BLOCK = 1000  # rows that are read at a time
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 _FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
@@ -125,7 +128,9 @@ class ArchiveWriter:
         self._path = folder / ARTICLES
         self._before = before
         self._connection = sqlite3.connect(self._path, isolation_level=None, uri=True)
-        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        self._connection.executescript(
+            f"PRAGMA page_size = {_PAGE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+        )
         if before is not None:
             self._connection.execute("ATTACH ? AS before", (before.uri,))
         self._connection.executescript("BEGIN;" + _SCHEMA)
@@ -170,7 +175,7 @@ class ArchiveWriter:
         with self._errors():
             self._connection.execute(
                 "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self.articles, *columns, metadata, place, digest, tokens, truncated, text),
+                (self.articles, *columns, metadata, place, digest, tokens, truncated, zlib.compress(text.encode())),
             )
         for passage, key in zip(passages, keys, strict=True):
             self._passages.extend((self.articles, passage.paragraph, passage.start, passage.end))
@@ -344,7 +349,7 @@ class Archive:
         ((count, first),) = self._fetch("SELECT COUNT(*), COALESCE(MIN(row), 0) FROM articles")
         if (count, first) != (self.counts()[0], 0):
             raise IndexCorruptError(self._path, "has gaps in the rows of its articles")
-        lengths = np.array([int(length) for (length,) in self._in_blocks("LENGTH(text) FROM articles")])
+        lengths = np.array([len(self._text(text)) for (text,) in self._in_blocks("text FROM articles")])
         _, _, start, end = self.passage_table.T
         stray = np.flatnonzero((start >= end) | (end > np.repeat(lengths, self._passage_counts())))
         if len(stray):
@@ -438,10 +443,11 @@ class Archive:
         columns = "row, title, text FROM articles"
         for row, title, text in self._in_blocks(columns) if articles is None else self._some(columns, articles):
             if unit == "articles":
-                yield str(title), str(text)
+                yield str(title), self._text(text)
                 continue
+            whole = self._text(text)
             for _, _, start, end in self.passage_table[begins[row] : begins[row + 1]].tolist():
-                yield str(title), str(text)[start:end]
+                yield str(title), whole[start:end]
 
     def rows_besides(self, articles: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the articles, ``(n,)`` int64, ascending, that are not among these."""
@@ -520,12 +526,22 @@ class Archive:
                     raise  # closed: our caller's mistake, not the file's
                 raise IndexCorruptError(self._path, f"cannot be read ({error})") from None
 
+    def _text(self, stored: Any) -> str:
+        unpacker = zlib.decompressobj()
+        try:
+            text = unpacker.decompress(stored, _LONGEST_TEXT).decode()
+        except (zlib.error, TypeError, UnicodeDecodeError) as error:
+            raise IndexCorruptError(self._path, f"holds something else than a text ({error})") from None
+        if not unpacker.eof:
+            raise IndexCorruptError(self._path, "holds a text that does not end")
+        return text
+
     def _article(self, columns: Sequence[Any]) -> Article:
         article_id, title, published, source, url, metadata, text = columns
         try:
             return Article(
                 id=article_id,
-                text=text,
+                text=self._text(text),
                 title=title,
                 published=None if published is None else dt.date.fromisoformat(published),
                 source=source,
