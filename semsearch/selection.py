@@ -50,6 +50,9 @@ TextsOf = Callable[[Sequence[int]], Sequence[str]]
 
 _SHINGLE = 3  # words
 _REPEATED = 2 / 3
+_SHARED_WORDS = 0.35  # of a passage's words must stand in another one before their runs are compared
+_FEW_WORDS = 10
+_LONG_WORDS = 25  # characters a different word, above which a text is in a script without spaces, or says little
 # Cosines below which no text is read. Headlines are embedded with the passages, and those of copies differ; within an
 # article, where only the same text is looked for, nothing does but rounding.
 _NEAR = 0.4
@@ -315,6 +318,8 @@ class _Repeats:
         said, before = self._wordings[place], self._wordings[leader]
         if self._articles[place] == self._articles[leader]:  # what an author says again is part of the article
             return float(said.plain == before.plain)
+        if not _share_words(said, before):
+            return 0.0
         share = _share(said, before)
         return share if share >= _REPEATED and not _contradict(said, before) else 0.0
 
@@ -326,6 +331,17 @@ def _share(said: _Wording, before: _Wording) -> float:
     length = min(_SHINGLE, len(said.words))
     runs = said.runs(length)
     return len(runs & before.runs(length)) / len(runs) if runs else 0.0
+
+
+def _share_words(said: _Wording, before: _Wording) -> bool:
+    """Whether they share words enough, told apart roughly, for one to repeat the other: most that are looked at do not.
+
+    What has two thirds of its runs of three words from elsewhere has more than two thirds of its words from there. Here
+    punctuation is part of a word, so that much fewer must do; what has too few, or is not written in words, may be all.
+    """
+    if said.is_of_few_words or before.is_of_few_words:
+        return True
+    return len(said.rough & before.rough) >= _SHARED_WORDS * len(said.rough)
 
 
 def _contradict(said: _Wording, before: _Wording) -> bool:
@@ -368,6 +384,15 @@ class _Wording:
     def __init__(self, text: str) -> None:
         self._text = text
         self._runs: dict[int, frozenset[int]] = {}
+
+    @cached_property
+    def rough(self) -> frozenset[str]:
+        """What stands between white space."""
+        return frozenset(self._text.casefold().split())
+
+    @cached_property
+    def is_of_few_words(self) -> bool:
+        return len(self._text) > _LONG_WORDS * len(self.rough) or len(self.rough) < _FEW_WORDS
 
     @cached_property
     def plain(self) -> str:

@@ -20,8 +20,7 @@ class PassageTexts:
 
     def plain(self, rows: Sequence[int]) -> list[str]:
         """Return the passages alone."""
-        stored = self._archive.passages(rows)
-        return [stored[row].passage.text for row in rows]
+        return self._archive.passage_texts(rows)
 
     def embedded(self, rows: Sequence[int]) -> list[str]:
         """Return what was embedded for each passage, but for long words: the line of its title, and the passage."""

@@ -374,24 +374,43 @@ class Archive:
             IndexCorruptError: If one is missing, or what is there is not a passage.
         """
         wanted = sorted({int(row) for row in rows})
-        beyond = [row for row in wanted if not 0 <= row < len(self.passage_table)]
-        if beyond:
-            raise IndexCorruptError(self._path.with_name(PASSAGES), f"has no passage {beyond[0]}")
-        found = self.passage_table[wanted].tolist()
+        found = self._passage_columns(wanted)
         articles = self._articles_of(sorted({article for article, *_ in found}))
         return {
             row: StoredPassage(Passage(articles[article].text[start:end], paragraph, start, end), articles[article])
             for row, (article, paragraph, start, end) in zip(wanted, found, strict=True)
         }
 
+    def passage_texts(self, rows: Sequence[int]) -> list[str]:
+        """Return the texts of the passages of these rows, in their order: without the articles, in half the time.
+
+        Raises:
+            IndexCorruptError: As :meth:`passages`.
+        """
+        found = self._passage_columns(rows)
+        texts = {row: self._text(text) for row, text in self._of_articles("text", sorted({each[0] for each in found}))}
+        return [texts[article][start:end] for article, _, start, end in found]
+
+    def _passage_columns(self, rows: Sequence[int]) -> list[list[int]]:
+        """Return what the table has of passages: the article's row, the paragraph, start and end."""
+        beyond = [row for row in rows if not 0 <= row < len(self.passage_table)]
+        if beyond:
+            raise IndexCorruptError(self._path.with_name(PASSAGES), f"has no passage {beyond[0]}")
+        columns: list[list[int]] = self.passage_table[list(rows)].tolist()
+        return columns
+
     def _articles_of(self, rows: Sequence[int]) -> dict[int, Article]:
-        articles: dict[int, Article] = {}
+        return {row: self._article(columns) for row, *columns in self._of_articles(_ARTICLE_COLUMNS, rows)}
+
+    def _of_articles(self, columns: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Return the row and these columns of each of these articles."""
+        found: list[tuple[Any, ...]] = []
         for at in range(0, len(rows), _SQL_VARIABLES):
-            part = self._select(f"row, {_ARTICLE_COLUMNS} FROM articles", rows[at : at + _SQL_VARIABLES])
-            articles.update((int(entry[0]), self._article(entry[1:])) for entry in part)
-        if len(articles) != len(rows):
-            raise IndexCorruptError(self._path, f"has no article {min(set(rows) - articles.keys())}")
-        return articles
+            found += self._select(f"row, {columns} FROM articles", rows[at : at + _SQL_VARIABLES])
+        if len(found) != len(rows):
+            missing = min(set(rows) - {int(entry[0]) for entry in found})
+            raise IndexCorruptError(self._path, f"has no article {missing}")
+        return found
 
     def passage_keys(self) -> NDArray[np.uint8]:
         """Return what identifies what was embedded for each passage: ``(passages, 16)`` uint8.
