@@ -28,6 +28,9 @@ __all__ = ["CompiledEmbedder"]
 _BATCH = 8
 """Texts of like length that are run together; 4 to 16 are about equally fast, more are slower."""
 
+_FEW = 64
+"""Texts that are tokenized on one thread."""
+
 
 class _Passages(NamedTuple):
     """What passages are run by, in the process that it was set up in."""
@@ -82,7 +85,7 @@ class CompiledEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count each text's tokens: no special tokens, no prompt, no truncation."""
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return [len(encoding) for encoding in self._encoded(texts, special=False)]
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed passages: ``(len(texts), dimension)`` float32, unit rows."""
@@ -118,7 +121,7 @@ class CompiledEmbedder:
         prompt = self._spec.passage_prompt
         shift = len(prompt)
         found = []
-        for encoding in self._tokenizer.encode_batch([prompt + text for text in texts]):
+        for encoding in self._encoded([prompt + text for text in texts]):
             spans = encoding.offsets
             kept = [spans[at] for at in self._kept(encoding)]
             found.append([(start - shift, end - shift) if end > start >= shift else (0, 0) for start, end in kept])
@@ -131,7 +134,7 @@ class CompiledEmbedder:
         tokens = [np.empty((0, self._spec.dimension), dtype=np.float32)] * (len(texts) if with_tokens else 0)
         if not texts:
             return embeddings, tokens
-        encodings = self._tokenizer.encode_batch([self._spec.passage_prompt + text for text in texts])
+        encodings = self._encoded([self._spec.passage_prompt + text for text in texts])
         order = sorted(range(len(texts)), key=lambda row: len(encodings[row]))
         passages = self._passages()
         run = passages.runtime.run
@@ -172,6 +175,12 @@ class CompiledEmbedder:
                 f"the model in {self._weights.parent} is another one than when it was loaded: load it again"
             )
         return runtime
+
+    def _encoded(self, texts: Sequence[str], *, special: bool = True) -> list[Encoding]:
+        """Tokenize texts: a few one after the other, as waking threads for them takes longer."""
+        if len(texts) > _FEW:
+            return self._tokenizer.encode_batch(list(texts), add_special_tokens=special)
+        return [self._tokenizer.encode(text, add_special_tokens=special) for text in texts]
 
     def _inputs(self, encodings: Sequence[Encoding]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the numbers of texts' tokens and their mask, padded on the right to the longest."""
