@@ -15,7 +15,7 @@ from typing import cast
 
 from benchmarks.peers.registry import Peer
 
-__all__ = ["ENVIRONMENTS", "ROOT", "install", "run_module", "versions"]
+__all__ = ["ENVIRONMENTS", "ROOT", "install", "python_of", "run_module", "versions"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / "benchmarks" / ".environments"
@@ -36,7 +36,7 @@ def install(peer: Peer) -> None:
     print(f"{peer.name}: installing {peer.requirements.name}; the first time this takes a few minutes", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
-    pip = [str(_python(peer)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pip = [str(python_of(peer)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     if peer.torch:
         # First and alone, as the Makefile does: it would be pulled with gigabytes of GPU libraries otherwise.
         subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), "torch"], check=True)
@@ -46,18 +46,19 @@ def install(peer: Peer) -> None:
 
 def versions(peer: Peer) -> dict[str, str]:
     """Return the versions of Python and of the peer's packages in its environment."""
-    command = [str(_python(peer)), "-c", _VERSIONS, *peer.packages]
+    command = [str(python_of(peer)), "-c", _VERSIONS, *peer.packages]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return cast(dict[str, str], json.loads(output))
 
 
 def run_module(peer: Peer, module: str, arguments: Sequence[Path]) -> None:
     """Run one of the suite's modules in the peer's environment, with one thread and without a network to ask."""
-    command = [str(_python(peer)), "-m", f"benchmarks.peers.{module}", *map(str, arguments)]
+    command = [str(python_of(peer)), "-m", f"benchmarks.peers.{module}", *map(str, arguments)]
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **offline})
 
 
-def _python(peer: Peer) -> Path:
+def python_of(peer: Peer) -> Path:
+    """Return the interpreter of the peer's environment."""
     folder = ENVIRONMENTS / peer.name
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"

@@ -1,0 +1,1 @@
+"""Vector search alone: how many of the nearest are found, at which cost, beside other libraries."""
