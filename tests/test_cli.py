@@ -72,7 +72,9 @@ def test_help_names_every_command(run: Run) -> None:
     shown = run("--help")
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
-    assert commands == ["evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold", "verify"]
+    assert commands == [
+        *["evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold", "update", "verify"]
+    ]
 
 
 def test_help_shows_its_examples_line_by_line(run: Run) -> None:
@@ -172,6 +174,7 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
         "notes": [],
         "ignored": {},
         "bytes": size,
+        "unchanged": False,
     }
 
 

@@ -59,6 +59,7 @@ _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 _FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
 _SHOWN_NAMES = 20
 _KEY_BYTES = 16
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _PASSAGE_COLUMNS = 4  # article, paragraph, start, end
 
 
@@ -93,19 +94,16 @@ def content_digest(article: Article) -> bytes:
     Raises:
         ValueError: If the article's metadata is not JSON.
     """
-    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
-    for value in _columns(article):
-        encoded = b"" if value is None else value.encode()
-        # Lengths stand between the values, so that no two articles are written alike.
-        digest.update(b"-" if value is None else b"%d:" % len(encoded))
-        digest.update(encoded)
-    return digest.digest()
+    values = [None if value is None else value.encode() for value in _columns(article)]
+    # Lengths stand between the values, so that no two articles are written alike.
+    written = b"".join(b"-" if value is None else b"%d:%b" % (len(value), value) for value in values)
+    return hashlib.blake2b(written, digest_size=_KEY_BYTES).digest()
 
 
 def _columns(article: Article) -> tuple[str, str, str | None, str | None, str | None, str, str]:
     """Return an article as it is stored."""
     try:
-        metadata = json.dumps(dict(article.metadata), ensure_ascii=False, allow_nan=False)
+        metadata = _to_json(dict(article.metadata))
         metadata.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"the metadata of article {article.id!r} is not JSON ({error})") from None
