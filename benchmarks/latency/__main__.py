@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.latency.archives import index_corpus, make_archive
+from benchmarks.latency.archives import Archive, index_corpus, make_archive
 from benchmarks.latency.cold import measure_cold, measure_parts
 from benchmarks.latency.warm import CASES, FILTERED, PLAIN, measure_opening, measure_threads, measure_warm
 from benchmarks.machine import describe
@@ -47,27 +47,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     use_one_thread()
     machine = describe()
     questions = _read_questions(arguments.questions, arguments.queries)
-    with tempfile.TemporaryDirectory() as name:
-        folder = arguments.index or Path(name)
-        if arguments.corpus is not None:
-            archives = [(in_new_process(index_corpus, arguments.corpus, folder / "corpus"), True)]
-        else:
-            archives = [
-                (in_new_process(make_archive, size, questions, folder / str(size)), size in arguments.cold_sizes)
-                for size in arguments.sizes
-            ]
-        cases = CASES if arguments.corpus is not None else {**CASES, **FILTERED}
-        opened = [archive for archive, _ in archives]
-        measured = [
-            {**archive.counts, "cases": found}
-            for archive, found in zip(opened, measure_warm(opened, questions, cases), strict=True)
-        ]
-        for (archive, is_cold), one in zip(archives, measured, strict=True):
-            if is_cold:
-                one["cold"] = measure_cold(archive, _COLD_QUERY, arguments.cold_runs)
-                one["parts"] = measure_parts(archive.index, _COLD_QUERY)
-            one["open_cpu_seconds"] = in_new_process(measure_opening, str(archive.index), _ROUNDS)
-            one["threads"] = in_new_process(measure_threads, str(archive.index), questions, _THREADS, _ROUNDS)
+    with tempfile.TemporaryDirectory() as folder:
+        archives = _archives(arguments, questions, arguments.index or Path(folder))
+        measured = _measure(archives, questions, arguments)
     result = {
         "command": _command(arguments),
         "machine": machine,
@@ -78,9 +60,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "growth": fit_growth(measured),
     }
     _print(result)
-    print(
-        f"raw figures: {write_result('latency' if arguments.corpus is None else f'latency-{arguments.name}', result)}"
-    )
+    name = "latency" if arguments.corpus is None else f"latency-{arguments.name}"
+    print(f"raw figures: {write_result(name, result)}")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -124,6 +105,34 @@ def _read_questions(path: Path, count: int) -> list[str]:
         questions = [json.loads(line)["text"] for line in stream if line.strip()]
     count = min(count, len(questions))
     return [questions[number * len(questions) // count] for number in range(count)]
+
+
+def _archives(arguments: argparse.Namespace, questions: Sequence[str], folder: Path) -> list[Archive]:
+    """Build what is asked, or find it in ``folder``."""
+    if arguments.corpus is not None:
+        return [in_new_process(index_corpus, arguments.corpus, folder / arguments.name)]
+    return [
+        in_new_process(make_archive, size, questions, folder / f"{size}-passages-{len(questions)}-questions")
+        for size in arguments.sizes
+    ]
+
+
+def _measure(
+    archives: Sequence[Archive], questions: Sequence[str], arguments: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """Return what was measured of each archive, with its counts."""
+    made = arguments.corpus is None
+    warm = measure_warm(archives, questions, {**CASES, **FILTERED} if made else CASES)
+    measured = []
+    for number, (archive, cases) in enumerate(zip(archives, warm, strict=True)):
+        one: dict[str, Any] = {**archive.counts, "cases": cases}
+        if not made or arguments.sizes[number] in arguments.cold_sizes:
+            one["cold"] = measure_cold(archive, _COLD_QUERY, arguments.cold_runs)
+            one["parts"] = measure_parts(archive.index, _COLD_QUERY)
+        one["open_cpu_seconds"] = in_new_process(measure_opening, str(archive.index), _ROUNDS)
+        one["threads"] = in_new_process(measure_threads, str(archive.index), questions, _THREADS, _ROUNDS)
+        measured.append(one)
+    return measured
 
 
 def fit_growth(measured: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
