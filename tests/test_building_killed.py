@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from semsearch import Article, Progress, build_index, verify_index
 from tests.conftest import ROOT
-from tests.embedder import WordEmbedder
+from tests.embedder import TokenWordEmbedder, WordEmbedder
 from tests.index_files import answers, generations, live
 
 OLD = [Article(f"old {number}", f"Talks on the treaty went on for day {number} in the capital.") for number in range(3)]
 NEW = [Article(f"new {number}", f"Soldiers reached the airport on day {number} of the month.") for number in range(200)]
+
+BOTH = [*OLD, *NEW[:5]]  # so that a rebuild shares files with the generation before
 
 
 @pytest.fixture
@@ -159,12 +161,12 @@ from pathlib import Path
 
 import semsearch.searching
 from semsearch import IndexNotFoundError, build_index, verify_index
-from tests.embedder import WordEmbedder
+from tests.embedder import TokenWordEmbedder
 from tests.index_files import answers, generations
-from tests.test_building_killed import NEW
+from tests.test_building_killed import BOTH
 
 STEPS = {
-    "open", "write", "flush", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "flock",
+    "open", "write", "flush", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "flock", "link",
     "connect", "execute", "executemany", "executescript",
 }
 
@@ -188,16 +190,16 @@ def build_until(last):
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.setprofile(count)
-    build_index(NEW[:5], index, embedder=WordEmbedder())
+    build_index(BOTH, index, embedder=TokenWordEmbedder())
 
 def look():
     try:
-        found = sorted({article for article, _, _ in answers(index)})
+        found = sorted({article for article, _, _ in answers(index, embedder=TokenWordEmbedder())})
         assert all(check.problem is None for check in verify_index(index))
     except IndexNotFoundError:
         found = None
-    build_index(NEW[:5], index, embedder=WordEmbedder())
-    rebuilt = sorted({article for article, _, _ in answers(index)})
+    build_index(BOTH, index, embedder=TokenWordEmbedder())
+    rebuilt = sorted({article for article, _, _ in answers(index, embedder=TokenWordEmbedder())})
     left_over = sorted({path.name for path in index.iterdir()} - {"CURRENT", "generations", "writer.lock"})
     print(json.dumps([found, rebuilt, len(generations(index)), left_over]), flush=True)
 
@@ -218,7 +220,9 @@ sys.exit(ended)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills children that this system cannot fork")
 @pytest.mark.parametrize("first", [True, False], ids=["the first build", "a rebuild"])
 def test_a_build_that_is_killed_at_any_step_leaves_the_old_index_or_the_new(index: Path, first: bool) -> None:
-    template = index.parent / "none" if first else index
+    template = index.parent / ("none" if first else "template")
+    if not first:
+        build_index(OLD, template, embedder=TokenWordEmbedder())
     run = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SWEEP, str(template), str(index.parent / "killed")],
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -230,7 +234,7 @@ def test_a_build_that_is_killed_at_any_step_leaves_the_old_index_or_the_new(inde
     assert run.returncode == 0, run.stderr
     outcomes = [json.loads(line) for line in run.stdout.splitlines()]
     old = None if first else [article.id for article in OLD]
-    new = [article.id for article in NEW[:5]]
+    new = sorted(article.id for article in BOTH)
     found = [outcome[0] for outcome in outcomes]
     committed = found.index(new)
     assert found == [old] * committed + [new] * (len(found) - committed)

@@ -20,6 +20,7 @@ __all__ = ["FORMATS", "STANDARD_INPUT", "CorpusFile"]
 
 STANDARD_INPUT = Origin("standard input", "stdin")
 _BUFFER = 1 << 18
+_CHUNK = 1 << 16  # small, as most files are
 
 FORMATS: Mapping[str, ReadFormat] = MappingProxyType(
     {
@@ -51,11 +52,10 @@ class CorpusFile:
         if self._path is None:
             return None
         digest = _new_digest()
-        buffer = memoryview(bytearray(_BUFFER))
         try:
             with self._path.open("rb", buffering=0) as stream:
-                while count := stream.readinto(buffer):
-                    digest.update(buffer[:count])
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
         except OSError:
             return None
         return digest.digest()

@@ -96,10 +96,11 @@ def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iter
             if _is_link(here / name, log) or name.startswith("."):
                 subfolders.remove(name)
         subfolders.sort()
+        below = here.relative_to(root).as_posix()
         for name in sorted(names):
             path = here / name
             if _is_wanted(path, log, suffixes):
-                yield SourceFile(path, Origin(str(path), path.relative_to(root).as_posix()))
+                yield SourceFile(path, Origin(str(path), name if below == "." else f"{below}/{name}"))
 
 
 def _matches(pattern: str) -> list[str]:
@@ -141,13 +142,13 @@ def _reached_by_link(path: Path, root: Path, log: ReadingLog) -> bool:
 
 
 def _is_wanted(path: Path, log: ReadingLog, suffixes: Collection[str]) -> bool:
-    if _is_link(path, log):
-        return False
     try:
-        mode = path.stat().st_mode
+        mode = path.lstat().st_mode
     except OSError as error:
         log.problem(str(path), f"cannot be read ({error.strerror})")
         return False
+    if stat.S_ISLNK(mode):
+        return not _is_link(path, log)
     suffix = path.suffix.lower()
     if not stat.S_ISREG(mode) or path.name.startswith(".") or suffix not in suffixes:
         log.ignored[suffix or path.name] += 1

@@ -134,6 +134,7 @@ class ArchiveWriter:
         self._connection.executescript("BEGIN;" + _SCHEMA)
         self._closed = False
         self._waiting: list[tuple[int, str | None, int]] = []  # articles to take over: row, place, row before
+        self._files: dict[str, ReadFile] = {}
         self._passages = array("I")
         self._keys = bytearray()
         self._articles_before = array("q")  # each article's row in the archive before, -1 if it is new
@@ -192,8 +193,7 @@ class ArchiveWriter:
 
     def add_file(self, file: ReadFile) -> None:
         """Remember which articles a file holds, so that it need not be read again while it is the same."""
-        with self._errors():
-            self._connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", file)
+        self._files[file.place] = file
 
     @property
     def is_as_before(self) -> bool:
@@ -228,6 +228,7 @@ class ArchiveWriter:
         self._write_waiting()
         self._closed = True
         with closing(self._connection), self._errors():
+            self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", self._files.values())
             self._connection.execute(_INDEX)  # at the end, where it is written in order
             self._connection.execute("COMMIT")
         folder = self._path.parent
