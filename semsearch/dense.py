@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _PLAIN_SCANS = 4  # queries that are answered without faiss if they can: its import takes as long as several of them
 _SPARE = 16  # rows beyond k that are looked at, for ties: an archive holds the same text more than once
 _FEW = 2000  # rows that may be found, up to which they are all scored: that is cheaper than to scan codes
-_RARE = 100  # and likewise if it is less than one row of so many
+_RARE = 200  # and likewise if it is less than one row of so many
 _ROUNDING = 1e-5  # by which a score may be off that is not summed up in float64
 _BLOCK = 16_384  # rows that are in memory at once while all of them are encoded or scored
 _COMPONENTS = 4  # of a vector that a code of four bits stands for
