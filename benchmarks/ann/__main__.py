@@ -91,6 +91,10 @@ def main() -> None:
 def _save(head: dict[str, Any], part: str, found: dict[str, Any]) -> None:
     """Put what was found into the result, in place of what was found before."""
     result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    for key, one in result.get(part, {}).items():
+        if key in found:
+            found[key]["libraries"] = {**one["libraries"], **found[key]["libraries"]}
+    head = {**head, "versions": {**result.get("versions", {}), **head["versions"]}}
     result = {**result, **head, part: {**result.get(part, {}), **found}}
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

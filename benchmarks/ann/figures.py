@@ -8,9 +8,10 @@ from typing import Any
 
 from benchmarks.ann.measure import GOOD_OVERLAP
 
-__all__ = ["ann_table", "draw_ann"]
+__all__ = ["ann_table", "draw_ann", "synthetic_table"]
 
 _NAMES = {"exact": "faiss Flat", "scann": "ScaNN", "lancedb": "LanceDB"}
+_KINDS = {"real": "found among real vectors", "synthetic": "found where most are synthetic"}
 _COLOURS = {
     "semsearch": "#0b6e4f",
     "exact": "#6b7280",
@@ -30,6 +31,17 @@ def ann_table(measured: Mapping[str, Any]) -> str:
     for size, found in measured["sizes"].items():
         for name, one in found["libraries"].items():
             lines.append([f"{int(size):,}", _NAMES.get(name, name), *_cells(one, int(size))])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def synthetic_table(measured: Mapping[str, Any]) -> str:
+    """Return what semsearch finds among real vectors, and among as many of which most are synthetic."""
+    columns = [measured["synthetic"][kind]["libraries"]["semsearch"]["search"]["settings"] for kind in _KINDS]
+    lines = [["recall that is aimed at", *_KINDS.values()], ["---"] * (1 + len(_KINDS))]
+    lines += [
+        [f"{one[0]['setting']:g}", *(f"{each['knn_overlap']:.4f}" for each in one)]
+        for one in zip(*columns, strict=True)
+    ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
