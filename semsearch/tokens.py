@@ -8,7 +8,7 @@ by less than its noise; reducing the dimensions to the same number of bytes lose
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from semsearch.products import inner_products
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TokenCodec", "TokenStore"]
+__all__ = ["Codes", "TokenCodec", "TokenStore"]
 
 _LEVELS = np.array([-1.510, -0.4528, 0.4528, 1.510], dtype=np.float32)
 _THRESHOLDS = np.array([-0.9816, 0.0, 0.9816], dtype=np.float32)
@@ -91,6 +91,22 @@ class TokenCodec:
         return np.asarray(found[:, : len(query)].T)
 
 
+class Codes(Protocol):
+    """Rows of codes, an array or what reads them from a file."""
+
+    @property
+    def ndim(self) -> int:
+        """Always 2."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many tokens, and the bytes of each."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
 class TokenStore:
     """The token vectors of all passages.
 
@@ -98,14 +114,14 @@ class TokenStore:
     ``spans[i]``.
 
     Attributes:
-        segments: The codes: ``(tokens, bytes_per_token)`` uint8 each.
+        segments: The codes: ``(tokens, bytes_per_token)`` uint8 each, of which consecutive rows are asked for.
         spans: ``(passages, 3)`` int64.
         codec: What the codes were made with.
     """
 
     def __init__(
         self,
-        segments: Sequence[NDArray[np.uint8]],
+        segments: Sequence[Codes],
         spans: NDArray[np.int64],
         codec: TokenCodec,
         *,

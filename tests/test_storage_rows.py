@@ -20,6 +20,12 @@ ARTICLES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search by codes, as in large indexes: where all vectors are searched, all are checked when the index is opened."""
+    monkeypatch.setattr("semsearch.dense.FLAT_ROWS", 20)
+
+
 @pytest.fixture
 def embedder() -> TokenWordEmbedder:
     return TokenWordEmbedder()

@@ -41,7 +41,7 @@ from semsearch.storage._layout import (
     TOKEN_ROTATION,
     TOKEN_SPANS,
 )
-from semsearch.storage._tables import load_table
+from semsearch.storage._tables import RowsFile, load_table
 from semsearch.storage.archive import Archive, ArchiveWriter
 from semsearch.storage.lock import writer_lock
 from semsearch.storage.manifest import Counts, FileRecord, Manifest, parse_manifest
@@ -324,9 +324,10 @@ class Generation:
         if len(self.checks) != manifest.counts.passages:
             raise IndexCorruptError(folder / CHECKS, f"holds the checksums of {len(self.checks)} passages, not of all")
         self._rows = self._checked_embeddings()
-        self.tokens = self._open_tokens()
         with contextlib.ExitStack() as stack:
             # Held open, so that the generation stays whole when writers remove its folder.
+            self.tokens = self._open_tokens(stack)
+            self._vectors = self._open_vectors(stack)
             self._dense = stack.enter_context((folder / DENSE).open("rb")) if _has_codes(manifest) else None
             self.archive = stack.enter_context(contextlib.closing(Archive(folder)))
             self.article_starts = self.archive.article_starts
@@ -337,7 +338,7 @@ class Generation:
                     f"holds {counts[0]} articles, and {counts[1]} passages of {counts[2]}, "
                     f"the manifest says {manifest.counts.articles} and {manifest.counts.passages}",
                 )
-            stack.pop_all()
+            self._files = stack.pop_all()
 
     def _is_read_later(self, name: str) -> bool:
         """Whether a file is large, and its rows are checked when they are read; the keys are read by builds alone."""
@@ -368,9 +369,19 @@ class Generation:
             IndexCorruptError: If one of them is not as it was written.
         """
         self._rows.require(rows)
+        if isinstance(rows, slice) and self._vectors is not None:
+            return self._vectors[rows].view("<f2")
         return self.embeddings[rows]
 
-    def _open_tokens(self) -> TokenStore | None:
+    def _open_vectors(self, stack: contextlib.ExitStack) -> RowsFile | None:
+        """Open the vectors for reading many that follow each other: a map would keep all of them in memory."""
+        if not self.embeddings.size:
+            return None
+        path = self.folder / EMBEDDINGS
+        file = RowsFile(path, self.embeddings[0].nbytes, start=path.stat().st_size - self.embeddings.nbytes)
+        return stack.enter_context(contextlib.closing(file))
+
+    def _open_tokens(self, stack: contextlib.ExitStack) -> TokenStore | None:
         if TOKEN_SPANS not in self.manifest.files:
             return None
         import numpy as np
@@ -384,7 +395,7 @@ class Generation:
             segments = []
             for name in self.segments:
                 path = self.folder / name
-                segments.append(np.asarray(np.memmap(path, np.uint8, "r")).reshape(-1, codec.bytes_per_token))
+                segments.append(stack.enter_context(contextlib.closing(RowsFile(path, codec.bytes_per_token))))
             path = self.folder / TOKEN_SPANS
             spans = load_table(path, "<i8", 3)
             store = TokenStore(segments, spans, codec, check=lambda rows: checked.require(rows))  # noqa: PLW0108 - below
@@ -440,9 +451,7 @@ class Generation:
 
     def close(self) -> None:
         """Close the files; the memory map goes with the last array that uses it."""
-        if self._dense is not None:
-            self._dense.close()
-        self.archive.close()
+        self._files.close()
 
 
 def open_generation(index: Path, *, whole: bool = False) -> Generation:
