@@ -22,7 +22,7 @@ ARTICLES = [
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search by codes, as in large indexes: where all vectors are searched, all are checked when the index is opened."""
+    """Search by codes, as large indexes do: where all vectors are searched, all are checked when one is opened."""
     monkeypatch.setattr("semsearch.dense.FLAT_ROWS", 20)
 
 
