@@ -69,7 +69,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The suite with this environment as every peer's, and folders of its own. Returns that of the results."""
     results = tmp_path / "results"
     monkeypatch.setattr(suite, "install", lambda _: None)
-    monkeypatch.setattr(environments, "_python", lambda _: Path(sys.executable))
+    monkeypatch.setattr(environments, "python_of", lambda _: Path(sys.executable))
     monkeypatch.setattr(suite, "ENVIRONMENTS", tmp_path / "environments")
     monkeypatch.setattr(suite, "RESULTS", results)
     return results
@@ -193,7 +193,7 @@ def test_a_vector_is_made_once_and_is_the_models(tmp_path: Path, monkeypatch: py
     long = "Numbers follow. " + " ".join(f"number{i}" for i in range(400))
     cache = VectorCache(tmp_path / "vectors.sqlite")
     vectors = cache.embed([*TEXTS, long, TEXTS[0]])
-    expected = semsearch.load_embedder().embed_passages([*TEXTS, long, TEXTS[0]])
+    expected = semsearch.load_embedder(precision="float32").embed_passages([*TEXTS, long, TEXTS[0]])
     assert np.allclose(vectors, expected, atol=1e-5)
     more = cache.embed([TEXTS[0], long], reads=512)
     assert more[0] @ vectors[0] == pytest.approx(1, abs=1e-5)

@@ -28,7 +28,7 @@ from tests.index_files import files_of
 
 SEARCH_OPTIONS = [
     *["--where", "--since", "--until", "--source", "--article", "--min-score", "--max-per-article"],
-    *["--fold / --no-fold", "--diversity", "--explain"],
+    *["--fold / --no-fold", "--diversity", "--explain", "--recall"],
 ]
 
 
@@ -73,7 +73,8 @@ def test_help_names_every_command(run: Run) -> None:
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
-        *["evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold", "update", "verify"]
+        *["compile-model", "evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold"],
+        *["update", "verify"],
     ]
 
 
@@ -107,8 +108,13 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
         ),
         (
             "rebuild-index",
-            ["-i, --index", "-m, --model", "--token-vectors / --no-token-vectors", "--text", "--json", "-h, --help"],
+            [
+                *["-i, --index", "-m, --model", "--precision", "--token-vectors / --no-token-vectors"],
+                *["--text", "--json", "-h, --help"],
+            ],
         ),
+        ("update", ["--remove", "-i, --index", "--text", "--json", "-h, --help"]),
+        ("compile-model", ["--force", "--text", "--json", "-h, --help"]),
         ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--text", "--json", "-h, --help"]),
         ("status", ["-i, --index", "--text", "--json", "-h, --help"]),
         ("verify", ["-i, --index", "--text", "--json", "-h, --help"]),

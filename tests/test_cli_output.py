@@ -75,7 +75,10 @@ index in {index}
 VERIFIED = """\
 ok      {folder}/manifest.json  {0} bytes
 ok      {folder}/articles.sqlite  {1} bytes
-{verdict}{folder}/embeddings.npy  {2} bytes{problem}
+ok      {folder}/passages.npy  {2} bytes
+ok      {folder}/keys.npy  {3} bytes
+{verdict}{folder}/embeddings.npy  {4} bytes{problem}
+ok      {folder}/checks.npy  {5} bytes
 """
 VERIFIED_WORDS = "ok      {folder}/{name}  {size:,} bytes\n"
 
@@ -176,7 +179,7 @@ def test_verify_is_printed_like_this(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     folder = generation(word_index)
-    names = ("manifest.json", "articles.sqlite", "embeddings.npy")
+    names = ("manifest.json", "articles.sqlite", "passages.npy", "keys.npy", "embeddings.npy", "checks.npy")
     sizes = [f"{(folder / name).stat().st_size:,}" for name in names]
     verdict, problem, remedy = "ok      ", "", ""
     if damaged:
