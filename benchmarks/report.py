@@ -16,9 +16,10 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import costs
+from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
 from benchmarks.plots import COLOURS, plot
 from semsearch.evaluation import compare
@@ -26,7 +27,10 @@ from semsearch.evaluation import compare
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results" / "quality"
 IMAGES = ROOT / "docs" / "images"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "ranking.md", ROOT / "docs" / "performance.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("ranking", "performance", "vector-search")),
+)
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
 _MARK = re.compile(
     r"(<!-- figures: (?P<name>[a-z-]+) -->\n)(?P<body>(?:(?!<!-- figures: ).)*)(<!-- figures: end -->)", re.DOTALL
@@ -57,6 +61,7 @@ def main() -> None:
             sys.exit(f"{names}: the figures are not those of benchmarks/results: run 'python -m benchmarks.report'")
         return
     draw(results, IMAGES)
+    draw_ann(_result("ann"), IMAGES)
 
 
 def read_results(folder: Path) -> Results:
@@ -163,7 +168,11 @@ def diversity_table(measured: Mapping[str, Any]) -> str:
 
 def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
     """Return the table of a result that has a file of its own beside the folder of the others."""
-    return lambda _: table(json.loads((RESULTS.parent / f"{name}.json").read_text(encoding="utf-8")))
+    return lambda _: table(_result(name))
+
+
+def _result(name: str) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads((RESULTS.parent / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def _of_costs(of: Callable[[costs.Costs], str], _: Results) -> str:
@@ -189,6 +198,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "duplicates": _of("duplicates", duplicates_table),
     "diversity": _of("duplicates", diversity_table),
     **{name: partial(_of_costs, table) for name, table in costs.TABLES.items()},
+    "ann": _of("ann", ann_table),
+    "ann-synthetic": _of("ann", synthetic_table),
 }
 
 

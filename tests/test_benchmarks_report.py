@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.report import Results
+from tests.test_benchmarks_ann import ANN
 
 QUERIES = [f"q{number}" for number in range(20)]
 MEASURES = ("nDCG@10", "RR@10", "R@10", "R@100", "Success@1")
@@ -192,6 +193,7 @@ def page(results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
         if peers is not None:
             (folder / f"peers-{name}.json").write_text(json.dumps(peers), encoding="utf-8")
     (tmp_path / "duplicates.json").write_text(json.dumps(DUPLICATES), encoding="utf-8")
+    (tmp_path / "ann.json").write_text(json.dumps(ANN), encoding="utf-8")
     page = tmp_path / "ranking.md"
     page.write_text(PAGE, encoding="utf-8")
     for name, value in {
@@ -222,7 +224,12 @@ def test_tables_are_put_between_their_marks_and_the_rest_stays(page: Path, monke
     assert text.count("| corpus | hybrid | 0.900 |") == text.count("| cut | yes | 120 of 150 |") == 1
     assert "| what | was | here |" not in text
     assert re.sub(r"\|.*\n|(?<=\|\n)\n(?=\|)", "", text) == PAGE.replace("| what | was | here |\n", "")
-    assert {path.name for path in (page.parent / "images").iterdir()} == {"quality.png", "quality.svg"}
+    assert {path.name for path in (page.parent / "images").iterdir()} == {
+        "quality.png",
+        "quality.svg",
+        "ann.png",
+        "ann.svg",
+    }
     run(monkeypatch)
     assert page.read_text(encoding="utf-8") == text
 

@@ -88,7 +88,7 @@ def draw_ann(measured: Mapping[str, Any], folder: Path) -> None:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(0.7, 0.7e-4)
-        axes.set_xticks([0.5, 0.1, 0.01, 0.001, 0.0001], ["0.5", "0.9", "0.99", "0.999", "1"])
+        axes.set_xticks([0.5, 0.1, 0.01, 0.001, 0.0001], ["0.5", "0.9", "0.99", "0.999", "0.9999"])
         axes.set_xlabel("knn overlap")
     panels[0].set_ylabel("CPU-ms a query, median, one thread")
     _draw_by_size(panels[-1], sizes)
