@@ -166,6 +166,20 @@ def diversity_table(measured: Mapping[str, Any]) -> str:
     return table(["diversity", *heads], [[f"{value:g}", *figures] for value, figures in cells.items()])
 
 
+def forms_table(measured: Mapping[str, Any]) -> str:
+    """Say what each precision costs in ranking, and how far its vectors are from those of float32."""
+    rows = []
+    for name, forms in measured["datasets"].items():
+        for precision, form in forms.items():
+            against = form["against_float32"]["hybrid"]
+            change = "" if precision == "float32" else f"{against['difference']:+.4f} (p {against['p']:.2f})"
+            dense = "" if precision == "float32" else f"{form['against_float32']['dense']['difference']:+.4f}"
+            cosine = form["cosine_with_float32"]["least"]
+            rows.append([name, precision, f"{form['nDCG@10']['hybrid']:.4f}", change, dense, f"{cosine:.5f}"])
+    head = ["collection", "passages in", "nDCG@10, hybrid", "against float32", "vectors alone, against float32"]
+    return table([*head, "least cosine"], rows)
+
+
 def _of(name: str, table: Callable[[Mapping[str, Any]], str]) -> Callable[[Results], str]:
     """Return the table of a result that has a file of its own beside the folder of the others."""
     return lambda _: table(_result(name))
@@ -198,6 +212,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "duplicates": _of("duplicates", duplicates_table),
     "diversity": _of("duplicates", diversity_table),
     **{name: partial(_of_costs, table) for name, table in costs.TABLES.items()},
+    "forms": _of("forms", forms_table),
     "ann": _of("ann", ann_table),
     "ann-synthetic": _of("ann", synthetic_table),
 }

@@ -71,8 +71,8 @@ def test_status_loads_neither_torch_nor_faiss(word_index: Path, form: str) -> No
 
 def test_a_query_loads_no_library_that_models_are_made_with(corpus_index: Path) -> None:
     names = loaded(LOADED_BY_COMMAND, "query", "who pays for the mission", "--index", str(corpus_index), "--json")
-    assert {"faiss", "onnxruntime", "tokenizers"} <= names
-    heavy = {"huggingface_hub", "onnx", "openvino", "safetensors", "sentence_transformers", "torch", "transformers"}
+    assert {"onnxruntime", "tokenizers"} <= names
+    heavy = {"faiss", "huggingface_hub", "onnx", "openvino", "safetensors", "sentence_transformers", "torch", "transformers"}
     assert names & heavy == set()
 
 
@@ -221,7 +221,6 @@ def test_a_long_build_shows_rate_and_time_left_on_stderr_and_nothing_on_stdout(i
     done, total = map(int, progress.groups())
     assert 0 < done < total
     assert total > 2000
-    assert b"loading the model" in interrupted.err
     assert b"reading articles" in interrupted.err
     assert interrupted.out == b""
 
