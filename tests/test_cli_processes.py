@@ -72,7 +72,16 @@ def test_status_loads_neither_torch_nor_faiss(word_index: Path, form: str) -> No
 def test_a_query_loads_no_library_that_models_are_made_with(corpus_index: Path) -> None:
     names = loaded(LOADED_BY_COMMAND, "query", "who pays for the mission", "--index", str(corpus_index), "--json")
     assert {"onnxruntime", "tokenizers"} <= names
-    heavy = {"faiss", "huggingface_hub", "onnx", "openvino", "safetensors", "sentence_transformers", "torch", "transformers"}
+    heavy = {
+        "faiss",
+        "huggingface_hub",
+        "onnx",
+        "openvino",
+        "safetensors",
+        "sentence_transformers",
+        "torch",
+        "transformers",
+    }
     assert names & heavy == set()
 
 

@@ -36,6 +36,7 @@ def index(tmp_path: Path, embedder: TokenWordEmbedder, monkeypatch: pytest.Monke
     """An index whose vectors and tokens are too large to be read when it is opened."""
     build_index(ARTICLES, tmp_path / "index", embedder=embedder)
     monkeypatch.setattr(generations, "_LARGE", 1000)
+    monkeypatch.setattr(generations, "_LARGE_VECTORS", 1000)
     return tmp_path / "index"
 
 

@@ -55,6 +55,7 @@ _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
 _PAGE = 32768  # bytes; of smaller ones much is left empty, as few articles fill one
 _LONGEST_TEXT = 1 << 30  # bytes
 _BLOCK = 1000  # rows that are read at a time
+_CACHE = 16_384  # KiB that SQLite may keep; without more than its 2 MiB it reads the same pages again for each query
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 _FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
 _SHOWN_NAMES = 20
@@ -319,6 +320,7 @@ class Archive:
             self._connection = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
         except sqlite3.OperationalError as error:
             raise IndexCorruptError(self._path, f"cannot be opened ({error})") from None
+        self._connection.execute(f"PRAGMA cache_size = -{_CACHE}")
         _where.add_functions(self._connection)
         self._known_articles: KnownArticles | None = None
         self._known: set[tuple[str, ...]] = set()  # metadata fields that some article has

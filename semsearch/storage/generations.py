@@ -71,6 +71,7 @@ _CURRENT = "CURRENT"
 _GENERATIONS = "generations"
 _FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS)  # what every generation has
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
+_LARGE_VECTORS = 128 << 20  # likewise of vectors, of which each query reads a thousand: up to here all cost 50 ms
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
 _CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
@@ -343,10 +344,10 @@ class Generation:
     def _is_read_later(self, name: str) -> bool:
         """Whether a file is large, and its rows are checked when they are read; the keys are read by builds alone."""
         record = self.manifest.files.get(name)
+        if name == EMBEDDINGS:  # without codes every query reads all of them
+            return record is not None and record.bytes > _LARGE_VECTORS and _has_codes(self.manifest)
         if record is None or record.bytes <= _LARGE:
             return False
-        if name == EMBEDDINGS:  # without codes every query reads all of them
-            return _has_codes(self.manifest)
         return name == KEYS or name.startswith(f"{SEGMENTS}/")
 
     def _checked_embeddings(self) -> CheckedRows:
