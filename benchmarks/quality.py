@@ -3,9 +3,9 @@
     python -m benchmarks.quality DATASET... [--indexes FOLDER]
 
 DATASET is a folder in BEIR's layout with its ``corpus.jsonl``, or ``corpus`` for the sample archive and its own
-queries. Indexes each one, asks its queries in every mode, and writes the runs and every query's values to
-``benchmarks/results/quality/``: what ``python -m benchmarks.report`` makes tables and plots of. ``hybrid`` is also
-measured with one part taken away at a time, over the same candidates.
+queries. Indexes each one (its passages in float32, which is the same on every machine), asks its queries in every mode,
+and writes the runs and every query's values to ``benchmarks/results/quality/``: what ``python -m benchmarks.report``
+makes tables and plots of. ``hybrid`` is also measured with one part taken away at a time, over the same candidates.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def _index(dataset: Dataset, label: str, indexes: Path | None) -> Iterator[Path]
     corpus = dataset.corpus or ROOT / "corpus"
     if indexes is not None:
         if not (indexes / label / "CURRENT").exists():
-            semsearch.build_index(corpus, indexes / label)
+            semsearch.build_index(corpus, indexes / label, precision="float32")
         yield indexes / label
         return
     with tempfile.TemporaryDirectory() as folder:
-        semsearch.build_index(corpus, folder)
+        semsearch.build_index(corpus, folder, precision="float32")
         yield Path(folder)
 
 
