@@ -320,7 +320,11 @@ class Archive:
             self._connection = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
         except sqlite3.OperationalError as error:
             raise IndexCorruptError(self._path, f"cannot be opened ({error})") from None
-        self._connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+        try:
+            self._fetch(f"PRAGMA cache_size = -{_CACHE}")
+        except IndexCorruptError:
+            self._connection.close()
+            raise
         _where.add_functions(self._connection)
         self._known_articles: KnownArticles | None = None
         self._known: set[tuple[str, ...]] = set()  # metadata fields that some article has
