@@ -508,14 +508,14 @@ class Archive:
         return sorted(int(row) for (row,) in self._fetch(query.sql, [query.constants]))
 
     def _check_known(self, path: tuple[str, ...]) -> None:
+        import difflib
+
         query = _where.having(path)
         if self._fetch(query.sql, [query.constants]):
             return
         if self._names is None:
             self._names = self._field_names()
         name = field_name(path)
-        import difflib
-
         folded = {known.casefold(): known for known in self._names}
         close = difflib.get_close_matches(name.casefold(), folded, n=1)
         meant = f"; is {folded[close[0]]} meant?" if close else "."
