@@ -284,6 +284,7 @@ class _Repeats:
     def __init__(self, ranking: _Ranking, vectors: NDArray[np.float32], texts_of: TextsOf) -> None:
         self._rows = ranking.rows
         self._articles = ranking.articles
+        self._article_of = ranking.articles.tolist()  # numbers of numpy's are slow to compare one by one
         self._vectors = vectors
         self._texts_of = texts_of
         self._wordings: dict[int, _Wording] = {}
@@ -316,7 +317,7 @@ class _Repeats:
 
     def _share(self, place: int, leader: int) -> float:
         said, before = self._wordings[place], self._wordings[leader]
-        if self._articles[place] == self._articles[leader]:  # what an author says again is part of the article
+        if self._article_of[place] == self._article_of[leader]:  # what an author says again is part of the article
             return float(said.plain == before.plain)
         if not _share_words(said, before):
             return 0.0
@@ -341,7 +342,7 @@ def _share_words(said: _Wording, before: _Wording) -> bool:
     """
     if said.is_of_few_words or before.is_of_few_words:
         return True
-    return len(said.rough & before.rough) >= _SHARED_WORDS * len(said.rough)
+    return len(said.rough & before.rough) >= said.least_shared
 
 
 def _contradict(said: _Wording, before: _Wording) -> bool:
@@ -379,20 +380,20 @@ _NUMBER_WORDS = {
 
 
 class _Wording:
-    """A text as it is compared with others. What only few comparisons need is found when it is asked for."""
+    """A text as it is compared with others. What only few comparisons need is found when it is asked for.
+
+    Attributes:
+        rough: What stands between white space.
+        least_shared: How many of them must stand in another text before their runs are compared.
+        is_of_few_words: Whether that says nothing, as the text has too few or is not written in words.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._runs: dict[int, frozenset[int]] = {}
-
-    @cached_property
-    def rough(self) -> frozenset[str]:
-        """What stands between white space."""
-        return frozenset(self._text.casefold().split())
-
-    @cached_property
-    def is_of_few_words(self) -> bool:
-        return len(self._text) > _LONG_WORDS * len(self.rough) or len(self.rough) < _FEW_WORDS
+        self.rough = frozenset(text.casefold().split())
+        self.least_shared = _SHARED_WORDS * len(self.rough)
+        self.is_of_few_words = len(text) > _LONG_WORDS * len(self.rough) or len(self.rough) < _FEW_WORDS
 
     @cached_property
     def plain(self) -> str:

@@ -56,15 +56,16 @@ class HitMaker:
         shown = [row for one in chosen for row in (one.row, *(duplicate.row for duplicate in one.duplicates))]
         stored = self._generation.archive.passages(shown)
         tokens = self._tokens([one.row for one in chosen], stored, question, request)
+        terms = {} if question is None else self._term_weights(question)
         hits = []
         for rank, one in zip(ranks, chosen, strict=True):
             passage, article = stored[one.row]
             evidence = explanation = None
             if question is not None and request.evidence:
-                evidence = self._evidence(stored[one.row], question, tokens.get(one.row))
+                evidence = self._evidence(stored[one.row], question, tokens.get(one.row), terms)
             if request.explain:
                 parts = {name: float(part[places[one.row]]) for name, part in ranked.parts.items()}
-                words = self._word_matches(stored[one.row], question, tokens.get(one.row))
+                words = self._word_matches(stored[one.row], question, tokens.get(one.row), terms)
                 explanation = Explanation(parts, words)
             duplicates = tuple(
                 Hit(rank, float(ranked.scores[places[duplicate.row]]), *stored[duplicate.row])
@@ -95,21 +96,27 @@ class HitMaker:
                 found[row] = _PassageTokens(text, len(context), places, similarities)
         return found
 
-    def _evidence(self, stored: StoredPassage, question: Question, tokens: _PassageTokens | None) -> Evidence | None:
+    def _evidence(
+        self, stored: StoredPassage, question: Question, tokens: _PassageTokens | None, terms: dict[str, float]
+    ) -> Evidence | None:
         passage = stored.passage
         sentences = _sentences(passage.text)
         if tokens is not None and question.weights is not None:
             moved = [(start + tokens.context, end + tokens.context) for start, end in sentences]
             best = sentence_by_tokens(tokens.similarities, question.weights, tokens.spans, moved)
         else:
-            best = sentence_by_words(passage.text, sentences, self._term_weights(question), self._words.terms)
+            best = sentence_by_words(passage.text, sentences, terms, self._words.terms)
         if best is None:
             return None
         start, end = sentences[best]
         return Evidence(passage.text[start:end], passage.start + start, passage.start + end)
 
     def _word_matches(
-        self, stored: StoredPassage, question: Question | None, tokens: _PassageTokens | None
+        self,
+        stored: StoredPassage,
+        question: Question | None,
+        tokens: _PassageTokens | None,
+        terms: dict[str, float],
     ) -> tuple[WordMatch, ...]:
         if question is None:
             return ()
@@ -117,9 +124,10 @@ class HitMaker:
             words, texts = question.tokens.words, question.tokens.texts
             return match_tokens(tokens.similarities, question.weights, words, texts, tokens.text, tokens.spans)
         text = f"{stored.article.title}\n{stored.passage.text}"
-        return match_words(question.query.text.split(), self._term_weights(question), text, self._words.terms)
+        return match_words(question.query.text.split(), terms, text, self._words.terms)
 
     def _term_weights(self, question: Question) -> dict[str, float]:
+        """Return how much each of the query's terms counts where words are compared."""
         count = len(self._words)
         return {
             term: inverse_document_frequency(self._words.term_frequency(term), count)

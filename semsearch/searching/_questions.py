@@ -59,6 +59,8 @@ def ask(queries: Sequence[str], request: Request, embedder: Embedder, words: Lex
 
 def _embed_together(parts: Sequence[Sequence[str]], embedder: Embedder) -> NDArray[np.float32]:
     embeddings = unit_rows(embedder.embed_queries([part for query in parts for part in query]))
+    if len(embeddings) == len(parts):
+        return embeddings
     ends = np.cumsum([len(query) for query in parts])
     return unit_rows(np.stack([part.mean(axis=0) for part in np.split(embeddings, ends[:-1])]))
 
@@ -66,5 +68,7 @@ def _embed_together(parts: Sequence[Sequence[str]], embedder: Embedder) -> NDArr
 def _query_limit(embedder: Embedder) -> int:
     """Return how many tokens of a query the model reads: its two prompts may differ in length."""
     spec = embedder.spec
+    if spec.query_prompt == spec.passage_prompt:
+        return spec.max_tokens
     passage, query = embedder.count_tokens([spec.passage_prompt, spec.query_prompt])
     return max(1, spec.max_tokens + passage - query)

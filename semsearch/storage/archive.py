@@ -12,7 +12,6 @@ import hashlib
 import json
 import sqlite3
 import threading
-import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -25,6 +24,7 @@ from semsearch.records import Article, Passage
 from semsearch.storage import _where
 from semsearch.storage._layout import ARTICLES, KEYS, PASSAGES
 from semsearch.storage._tables import load_table
+from semsearch.storage._texts import pack_text, unpack_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,6 @@ FROM before.articles WHERE row = ?
 """
 _ARTICLE_COLUMNS = "id, title, published, source, url, metadata, text"
 _PAGE = 32768  # bytes; of smaller ones much is left empty, as few articles fill one
-_LONGEST_TEXT = 1 << 30  # bytes
 _BLOCK = 1000  # rows that are read at a time
 _CACHE = 16_384  # KiB that SQLite may keep; without more than its 2 MiB it reads the same pages again for each query
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
@@ -175,7 +174,7 @@ class ArchiveWriter:
         with self._errors():
             self._connection.execute(
                 "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self.articles, *columns, metadata, place, digest, tokens, truncated, zlib.compress(text.encode())),
+                (self.articles, *columns, metadata, place, digest, tokens, truncated, pack_text(text)),
             )
         for passage, key in zip(passages, keys, strict=True):
             self._passages.extend((self.articles, passage.paragraph, passage.start, passage.end))
@@ -393,8 +392,8 @@ class Archive:
             IndexCorruptError: As :meth:`passages`.
         """
         found = self._passage_columns(rows)
-        texts = {row: self._text(text) for row, text in self._of_articles("text", sorted({each[0] for each in found}))}
-        return [texts[article][start:end] for article, _, start, end in found]
+        texts = dict(self._of_articles("text", sorted({each[0] for each in found})))
+        return [self._text(texts[article], start, end) for article, _, start, end in found]
 
     def _passage_columns(self, rows: Sequence[int]) -> list[list[int]]:
         """Return what the table has of passages: the article's row, the paragraph, start and end."""
@@ -550,15 +549,11 @@ class Archive:
                     raise  # closed: our caller's mistake, not the file's
                 raise IndexCorruptError(self._path, f"cannot be read ({error})") from None
 
-    def _text(self, stored: Any) -> str:
-        unpacker = zlib.decompressobj()
+    def _text(self, stored: object, start: int = 0, end: int | None = None) -> str:
         try:
-            text = unpacker.decompress(stored, _LONGEST_TEXT).decode()
-        except (zlib.error, TypeError, UnicodeDecodeError) as error:
+            return unpack_text(stored, start, end)
+        except ValueError as error:
             raise IndexCorruptError(self._path, f"holds something else than a text ({error})") from None
-        if not unpacker.eof:
-            raise IndexCorruptError(self._path, "holds a text that does not end")
-        return text
 
     def _article(self, columns: Sequence[Any]) -> Article:
         article_id, title, published, source, url, metadata, text = columns
