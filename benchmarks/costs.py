@@ -257,19 +257,57 @@ def limits_table(costs: Costs) -> str:
     for corpus, result in _builds(costs):
         embedding = result["embedding"]
         operations = _operations(embedding["tokens"] / embedding["texts"])
-        rate = max(max(rates) for name, rates in limits["gigaflops"].items() if name.endswith("float32"))
-        bound = rate * 1e9 / operations
         for name, one in embedding["by"].items():
+            precision = _PRECISION_OF.get(name, name)
+            rates = [max(rates) for kind, rates in limits["gigaflops"].items() if kind.endswith(precision)]
+            if not rates:
+                continue
+            rate = max(rates)
+            bound = rate * 1e9 / operations
             found = embedding["texts"] / statistics.median(one["cpu_seconds"])
             rows.append(
                 [
                     f"embedding passages of {corpus}, {name}",
-                    f"{bound:.0f} a second: {operations / 1e9:.2f} GFLOP each at {rate:.0f} GFLOP/s (float32)",
+                    f"{bound:.0f} a second: {operations / 1e9:.2f} GFLOP each at {rate:.0f} GFLOP/s ({precision})",
                     f"{found:.1f} a CPU-second",
                     f"{found / bound:.0%}".replace("%", " %"),
                 ]
             )
     return table(["what", "limit of one core", "measured", "of the limit"], rows)
+
+
+_PRECISION_OF = {"sentence-transformers": "float32", "default": "bfloat16"}
+
+
+def sizes_table(costs: Costs) -> str:
+    """Give what builds without a model cost at each size, and rebuilds of the same archive."""
+    rows = []
+    for one in costs["growth"]["sizes"]:
+        again = one.get("rebuilds")
+        changed = [] if again is None else again["one_percent_cpu_seconds"]
+        rows.append(
+            [
+                f"{one['passages']:,}" + ("" if one["token_vectors"] else ", no token vectors"),
+                f"{one['cpu_seconds']:.1f}",
+                f"{one['peak_rss_bytes'] / _MIB:.0f}",
+                f"{one['index_bytes'] / one['passages']:,.0f}",
+                "" if again is None else f"{again['unchanged_cpu_seconds']:.2f}",
+                f"{statistics.median(changed):.2f}" if changed else "",
+                f"{max(changed):.2f}" if changed else "",
+            ]
+        )
+    return table(
+        [
+            "passages",
+            "build, CPU-s",
+            "MiB at most",
+            "bytes a passage",
+            "nothing changed, CPU-s",
+            "1 % changed, CPU-s, median",
+            "dearest of them",
+        ],
+        rows,
+    )
 
 
 def _operations(tokens: float) -> float:
@@ -322,6 +360,7 @@ TABLES = {
     "disk": disk_table,
     "embedding": embedding_table,
     "limits": limits_table,
+    "sizes": sizes_table,
     "costs": summary_table,
 }
 

@@ -4,16 +4,18 @@
 
 The archives are made (``benchmarks/synthetic.py``) and embedded at random, so that what is left is what the index
 itself costs: reading, splitting, encoding tokens, writing, indexing words. Each is built in a process of its own; those
-of ``--no-tokens-from`` passages and more without the vectors of tokens, which would be most of their size. Raw figures
-go to ``benchmarks/results/growth.json``.
+of ``--no-tokens-from`` passages and more without the vectors of tokens, which would be most of their size. Then it is
+built again with nothing changed, and some times one after the other with 1 % of the articles edited each time. Raw
+figures go to ``benchmarks/results/growth.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from benchmarks.machine import describe
 from benchmarks.measuring import fit_line, in_new_process, peak_memory, use_one_thread, write_result
 
 _SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+_EDITS = 8  # rebuilds with 1 % edited: more than it takes until what they added is gathered
 _COSTS = ("cpu_seconds", "peak_rss_bytes", "index_bytes")
 
 
@@ -59,23 +62,42 @@ def _build(passages: int, index: str, token_vectors: bool) -> dict[str, Any]:  #
     from benchmarks.synthetic import RandomEmbedder, articles, words_of_sample
 
     words = words_of_sample()
-    made = articles(passages, words, words[:1000])
+    made: Iterable[semsearch.Article] = articles(passages, words, words[:1000])  # never all of them in memory at once
     before, cpu = peak_memory(), time.process_time()
     stages: dict[str, float] = {}
 
     def note(progress: semsearch.Progress) -> None:
         stages[progress.stage] = round(time.process_time() - cpu, 4)
 
-    report = semsearch.build_index(made, index, embedder=RandomEmbedder(), token_vectors=token_vectors, progress=note)
+    def build() -> semsearch.BuildReport:
+        return semsearch.build_index(made, index, embedder=RandomEmbedder(), token_vectors=token_vectors, progress=note)
+
+    report = build()
+    taken, peak = round(time.process_time() - cpu, 4), peak_memory()
+    by_stage = dict(stages)
+    size = sum(path.stat().st_size for path in Path(index).rglob("*") if path.is_file())
+    made = kept = list(articles(passages, words, words[:1000]))
+    cpu = time.process_time()
+    build()
+    rebuilds: dict[str, Any] = {"unchanged_cpu_seconds": round(time.process_time() - cpu, 4)}
+    count, edited = max(1, len(kept) // 100), []
+    for number in range(_EDITS):
+        for at in range(number * count, (number + 1) * count):
+            kept[at] = dataclasses.replace(kept[at], text=f"{kept[at].text} Edited, number {number}.")
+        cpu = time.process_time()
+        build()
+        edited.append(round(time.process_time() - cpu, 4))
+    rebuilds["one_percent_cpu_seconds"] = edited
     return {
         "passages": report.passages,
         "tokens": report.tokens,
         "token_vectors": token_vectors,
-        "cpu_seconds": round(time.process_time() - cpu, 4),
-        "cpu_seconds_at_end_of_stage": stages,
-        "peak_rss_bytes": peak_memory(),
+        "cpu_seconds": taken,
+        "cpu_seconds_at_end_of_stage": by_stage,
+        "peak_rss_bytes": peak,
         "rss_bytes_before": before,
-        "index_bytes": sum(path.stat().st_size for path in Path(index).rglob("*") if path.is_file()),
+        "index_bytes": size,
+        "rebuilds": rebuilds,
     }
 
 

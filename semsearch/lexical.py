@@ -38,11 +38,11 @@ _LONGEST_TERM = 60  # characters
 _BM25_K1 = 1.2
 _HEAP = 256_000_000  # bytes that the writer fills before it starts another segment
 _SPARE = 16  # texts beyond k that are looked at, for ties
-_DOCUMENTS = "documents.i4"
+_DOCUMENTS = "documents.i4"  # (1 + d, 2): how many documents the build made, and 0; then each one's row and terms
 _DOCUMENT = np.dtype("<i4")
-_REMOVED = "removed.u8"
+_REMOVED, _REMOVED_SINCE = "removed.u8", "removed-since.u8"  # of the documents that the build made, and of later ones
 _ENGINE_REWRITES = {".json", ".lock"}  # suffixes; its other files never change
-_MOST_SEGMENTS = 7  # of eight that are alike the engine makes one, and no longer counts all that was removed
+_MOST_SEGMENTS = 6  # two less than those that are alike of which the engine makes one by itself
 _MOST_CHANGED = 0.25  # of an index's texts: where more has changed, all is indexed anew
 _FEWEST = 1000  # texts for which it is worth it; of fewer the mean length could not be met well enough
 _BALANCES = 32
@@ -67,14 +67,14 @@ class LexicalIndex:
     def __init__(
         self,
         index: tantivy.Index,
-        documents: NDArray[np.int32] | None = None,
+        documents: NDArray[np.int64] | None = None,
         removed: NDArray[np.uint64] | None = None,
     ) -> None:
         """Take the engine's index, and what :meth:`update` left.
 
         Args:
             index: The engine's index.
-            documents: ``(d, 2)`` int32: for each document its row, -1 if it has none any more, and its terms.
+            documents: ``(d, 2)`` int64: for each document its row, -1 if it has none any more, and its terms.
             removed: ``(m, 2)`` uint64: hashes of terms, ascending, and in how many removed documents each was.
         """
         self._index = index
@@ -82,7 +82,7 @@ class LexicalIndex:
         self._analyzer = _analyzer()
         self._exact = _exact_analyzer()
         if documents is None:
-            documents = np.zeros((self._searcher.num_docs, 2), dtype=np.int32)
+            documents = np.zeros((self._searcher.num_docs, 2), dtype=np.int64)
             documents[:, 0] = np.arange(len(documents))
         self._rows = documents[:, 0]
         self._removed = np.empty((0, 2), dtype=np.uint64) if removed is None else removed
@@ -98,7 +98,7 @@ class LexicalIndex:
         with _writing(folder, _schema(phrases=phrases), phrases=phrases) as add:
             counts = [add(row, text) for row, text in enumerate(texts)]
         documents = np.stack([np.arange(len(counts)), np.array(counts, dtype=np.int64)], axis=1)
-        documents.astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
+        _write_documents(folder, documents, len(documents))
 
     @classmethod
     def update(
@@ -107,20 +107,22 @@ class LexicalIndex:
         before: Path,
         rows_before: NDArray[np.int64],
         *,
-        added: Iterable[Text],
+        texts: Callable[[NDArray[np.int64]], Iterable[Text]],
         removed: Iterable[Text],
         link: Callable[[Path, Path], None],
         phrases: bool = False,
     ) -> bool:
         """Index into the new folder ``folder`` what the index in ``before`` has, and what has changed since.
 
-        Its files are linked, not copied. Scores are those of an index that is built of all texts.
+        Its files are linked, not copied. Scores are those of an index that is built of all texts. What was added by
+        this and former updates is indexed anew when it has come to stand in too many segments.
 
         Args:
             folder: The new folder.
             before: The folder of an index that was built with the same ``phrases``.
             rows_before: ``(n,)`` int64: which row each text was before, none twice; -1 for a new one.
-            added: The texts that are new, in the order of the rows.
+            texts: Gives the texts of rows, ``(m,)`` int64, ascending: is asked for the new ones, and maybe for others
+                that an update added.
             removed: The texts that are not there any more, in the order of the rows before.
             link: Gives a file that never changes a second name.
             phrases: As for :meth:`build`.
@@ -128,37 +130,49 @@ class LexicalIndex:
         Returns:
             Whether it was done; where too much has changed nothing is left, and all is better built anew.
         """
-        documents = np.fromfile(before / _DOCUMENTS, dtype=_DOCUMENT).reshape(-1, 2).astype(np.int64)
-        numbers = np.flatnonzero(documents[:, 0] >= 0)
-        rows = np.full(len(numbers), -1, dtype=np.int64)  # where each text is now
-        rows[rows_before[rows_before >= 0]] = np.flatnonzero(rows_before >= 0)
-        gone = numbers[rows[documents[numbers, 0]] < 0]
-        documents[numbers, 0] = rows[documents[numbers, 0]]
-        new = np.flatnonzero(rows_before < 0)
-        segments, total = _segments(before)
-        if len(numbers) < _FEWEST or segments + 1 > _MOST_SEGMENTS or total != len(documents):
+        documents, built = _read_documents(before)
+        there = np.flatnonzero(documents[:, 0] >= 0)
+        if len(there) < _FEWEST or _segments(before)[1] != len(documents):
             return False
-        if (documents[:, 0] < 0).sum() + len(new) > _MOST_CHANGED * len(documents):
+        by_row = there[np.argsort(documents[there, 0])]  # the document of each row before
+        rows = np.full(len(by_row), -1, dtype=np.int64)  # where each is now
+        rows[rows_before[rows_before >= 0]] = np.flatnonzero(rows_before >= 0)
+        documents[by_row, 0] = rows
+        gone = by_row[rows < 0]
+        new = np.flatnonzero(rows_before < 0)
+        known = len(documents)
+        if _segments(before)[0] + 1 > _MOST_SEGMENTS:  # all that updates added is put into one
+            new = np.sort(np.concatenate([new, documents[built:, 0][documents[built:, 0] >= 0]]))
+            known = built
+        dead = int((documents[:known, 0] < 0).sum())
+        if dead + len(new) > _MOST_CHANGED * known:
             return False
         folder.mkdir(parents=True)
         for path in before.iterdir():
             if path.suffix in _ENGINE_REWRITES:
                 shutil.copyfile(path, folder / path.name)
-            elif path.name not in {_DOCUMENTS, _REMOVED}:
+            elif path.name not in {_DOCUMENTS, _REMOVED, _REMOVED_SINCE}:
                 link(path, folder / path.name)
-        with _writing(folder, phrases=phrases, removed=gone.tolist()) as add:
-            counts = [add(len(documents) + at, text) for at, text in enumerate(added)]
+        dropped = range(known, len(documents))  # others stay in their segments, and are passed over
+        documents = documents[:known]
+        with _writing(folder, phrases=phrases, dropped=dropped) as add:
+            counts = [add(len(documents) + at, text) for at, text in enumerate(texts(new))]
             documents = np.concatenate([documents, np.stack([new, np.array(counts, dtype=np.int64)], axis=1)])
             balance = [" ".join([_BALANCE] * count) for count in _balance(documents)]
             counts = [add(len(documents) + at, text, exact=False) for at, text in enumerate(balance)]
             documents = np.concatenate([documents, np.stack([np.full(len(counts), -1), counts], axis=1)])
-        if _segments(folder)[1] != len(documents):  # the engine merged what it has not been known to
+        segments, total = _segments(folder)
+        if segments > _MOST_SEGMENTS or total != len(documents):  # the engine merged what it has not been known to
             shutil.rmtree(folder)
             return False
-        documents.astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
-        analyzer = _analyzer()
-        hashes = [_hash(term) for text in chain(removed, balance) for term in set(analyzer.analyze(_whole(text)))]
-        _with_more(_read_removed(before), np.array(hashes, dtype=np.uint64)).tofile(folder / _REMOVED)
+        _write_documents(folder, documents, built)
+        of_build, since = _hashes(zip(gone.tolist(), removed, strict=True), balance, built)
+        _with_more(_read_removed(before, _REMOVED), of_build).tofile(folder / _REMOVED)
+        if known > built:
+            since = _with_more(_read_removed(before, _REMOVED_SINCE), since)
+        else:  # those that were counted are no documents of the engine's any more
+            since = _with_more(np.empty((0, 2), np.uint64), _hashes([], balance, built)[1])
+        since.tofile(folder / _REMOVED_SINCE)
         return True
 
     @classmethod
@@ -172,13 +186,12 @@ class LexicalIndex:
             index = tantivy.Index.open(path)
             _register_analyzers(index)
         try:
-            documents = np.fromfile(folder / _DOCUMENTS, dtype=_DOCUMENT).reshape(-1, 2)
+            documents, _ = _read_documents(folder)
         except FileNotFoundError:
             raise ValueError(f"there is no {_DOCUMENTS}") from None
-        opened = cls(index, documents, _read_removed(folder))
         if _segments(folder)[1] != len(documents):
             raise ValueError(f"{_DOCUMENTS} is of another index")
-        return opened
+        return cls(index, documents, _added([_read_removed(folder, name) for name in (_REMOVED, _REMOVED_SINCE)]))
 
     def __len__(self) -> int:
         return self._count
@@ -291,11 +304,11 @@ def _idf(frequency: int, count: int) -> float:
 
 @contextlib.contextmanager
 def _writing(
-    folder: Path, schema: tantivy.Schema | None = None, *, phrases: bool, removed: Sequence[int] = ()
+    folder: Path, schema: tantivy.Schema | None = None, *, phrases: bool, dropped: Sequence[int] = ()
 ) -> Iterator[Callable[..., int]]:
     """Give a function that adds a document to the index in ``folder`` and says how many terms it has.
 
-    With a ``schema`` the index is a new one; without, these documents are ``removed`` from it.
+    With a ``schema`` the index is a new one; without, these documents are ``dropped`` from it: all of some segments.
     """
     analyzer = _analyzer()
     with _unicode_path(folder) as path:
@@ -303,8 +316,8 @@ def _writing(
         _register_analyzers(index)
         # One thread, so that the same texts give the same files but for their names.
         writer = index.writer(heap_size=_HEAP, num_threads=1)
-        for number in removed:
-            writer.delete_documents_by_term(_ROW, number)
+        if dropped:  # by query: by term, the engine takes no number of this field for one of its documents'
+            writer.delete_documents_by_query(tantivy.Query.term_set_query(index.schema, _ROW, list(dropped)))
 
         def add(number: int, text: Text, *, exact: bool = phrases) -> int:
             document = tantivy.Document()
@@ -345,16 +358,53 @@ def _hash(term: str) -> int:
     return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "little")
 
 
-def _read_removed(folder: Path) -> NDArray[np.uint64]:
-    path = folder / _REMOVED
+def _read_documents(folder: Path) -> tuple[NDArray[np.int64], int]:
+    """Return the rows and terms of the documents, ``(d, 2)``, and how many of them the build made."""
+    found = np.fromfile(folder / _DOCUMENTS, dtype=_DOCUMENT)
+    if len(found) < 2 or len(found) % 2:
+        raise ValueError(f"{_DOCUMENTS} is of another index")
+    pairs = found.reshape(-1, 2).astype(np.int64)
+    return pairs[1:], int(pairs[0, 0])
+
+
+def _write_documents(folder: Path, documents: NDArray[np.int64], built: int) -> None:
+    np.concatenate([[[built, 0]], documents.reshape(-1, 2)]).astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
+
+
+def _read_removed(folder: Path, name: str) -> NDArray[np.uint64]:
+    path = folder / name
     return np.fromfile(path, dtype="<u8").reshape(-1, 2) if path.exists() else np.empty((0, 2), dtype="<u8")
+
+
+def _hashes(
+    removed: Iterable[tuple[int, Text]], balance: Iterable[str], built: int
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the hashes of the terms of removed documents, each as often as there are some that have it.
+
+    Args:
+        removed: The documents and their texts.
+        balance: The texts of documents that have no row to begin with.
+        built: The number of documents that the build made: the hashes of their terms come first.
+    """
+    analyzer = _analyzer()
+    of_build: list[int] = []
+    since: list[int] = []
+    for document, text in chain(removed, ((built, text) for text in balance)):
+        (of_build if document < built else since).extend(map(_hash, set(analyzer.analyze(_whole(text)))))
+    return np.array(of_build, dtype=np.uint64), np.array(since, dtype=np.uint64)
 
 
 def _with_more(counted: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Add occurrences of terms to those that were counted."""
-    terms, at = np.unique(np.concatenate([counted[:, 0], hashes]), return_inverse=True)
+    return _added([counted, np.stack([hashes, np.ones(len(hashes), dtype=np.uint64)], axis=1)])
+
+
+def _added(counted: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Return the sum of counts of hashes: ``(m, 2)`` uint64 each, and together, ascending."""
+    pairs = np.concatenate(counted)
+    terms, at = np.unique(pairs[:, 0], return_inverse=True)
     counts = np.zeros(len(terms), dtype=np.uint64)
-    np.add.at(counts, at, np.concatenate([counted[:, 1], np.ones(len(hashes), dtype=np.uint64)]))
+    np.add.at(counts, at, pairs[:, 1])
     return np.stack([terms, counts], axis=1).astype("<u8")
 
 

@@ -182,12 +182,37 @@ def test_builds_have_what_they_embedded_and_what_a_passage_takes(measured: dict[
 
 
 def test_limits_are_the_best_that_the_machine_did(measured: dict[str, Any]) -> None:
-    scan, embedding, _ = rows(costs.limits_table(measured))[1:]
+    scan, embedding, reduced = rows(costs.limits_table(measured))[1:]
     # 10,000 * 768 bytes at 20 GB/s are 0.384 ms, and the scan takes 1 ms.
     assert scan == ["dense search, 10,000 float16 vectors", "0.4 ms: 8 MB at 20 GB/s", "1.0 CPU-ms", "38 %"]
     # 83 tokens: 6 * (2 * 1,769,472 * 83 + 4 * 384 * 83 ** 2) operations
     assert embedding[1] == "55 a second: 1.83 GFLOP each at 100 GFLOP/s (float32)"
     assert embedding[2:] == ["25.0 a CPU-second", "46 %"]
+    assert reduced[1:] == ["164 a second: 1.83 GFLOP each at 300 GFLOP/s (bfloat16)", "50.0 a CPU-second", "30 %"]
+
+
+def test_builds_and_rebuilds_of_each_size(measured: dict[str, Any]) -> None:
+    measured["growth"]["sizes"] = [
+        {
+            "passages": 1000,
+            "token_vectors": True,
+            "cpu_seconds": 1.26,
+            "peak_rss_bytes": 130 * 2**20,
+            "index_bytes": 15_000_000,
+            "rebuilds": {"unchanged_cpu_seconds": 0.02, "one_percent_cpu_seconds": [0.2, 0.4, 0.1]},
+        },
+        {
+            "passages": 2000,
+            "token_vectors": False,
+            "cpu_seconds": 2.0,
+            "peak_rss_bytes": 2**30,
+            "index_bytes": 3_000_000,
+        },
+    ]
+    assert rows(costs.sizes_table(measured))[1:] == [
+        ["1,000", "1.3", "130", "15,000", "0.02", "0.20", "0.40"],
+        ["2,000, no token vectors", "2.0", "1024", "1,500", "", "", ""],
+    ]
 
 
 def test_the_readme_has_the_last_cold_query_and_the_largest_archive(measured: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def update(folder: Path, before: Path, old: Sequence[Text], new: Sequence[Text])
         folder,
         before,
         rows_before,
-        added=[text for text in new if id(text) not in rows],
+        texts=lambda wanted: [new[row] for row in wanted],
         removed=[text for text in old if id(text) not in kept],
         link=os.link,
         phrases=True,
@@ -123,15 +124,32 @@ def test_where_too_much_changed_there_is_no_update(tmp_path: Path) -> None:
     assert not (tmp_path / "1").exists()
 
 
-def test_after_some_updates_all_is_to_be_built_anew(tmp_path: Path) -> None:
+def test_what_many_updates_added_is_gathered_in_one_segment(tmp_path: Path) -> None:
     random = Random(7)
     texts = [text(random) for _ in range(1000)]
     built(tmp_path / "0", texts)
-    number = 0
-    while update(tmp_path / str(number + 1), tmp_path / str(number), texts, new := [*texts, text(random)]):
-        texts, number = new, number + 1
-    assert number == 6
-    assert_same(LexicalIndex.open(tmp_path / str(number)), built(tmp_path / "afresh", texts), random)
+    segments = []
+    for number in range(1, 17):
+        gone = random.sample(range(len(texts)), 3) if number % 3 else [*range(len(texts) - 3, len(texts))]
+        new = [one for row, one in enumerate(texts) if row not in gone]
+        new[5:5] = [text(random) for _ in range(2)]
+        new += [text(random), text(random)]
+        assert update(tmp_path / str(number), tmp_path / str(number - 1), texts, new)
+        texts = new
+        segments.append(len(json.loads((tmp_path / str(number) / "meta.json").read_bytes())["segments"]))
+        if segments[-1] in {2, 3, 6}:
+            assert_same(LexicalIndex.open(tmp_path / str(number)), built(tmp_path / f"{number} afresh", texts), random)
+    assert segments == [2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 2]
+
+
+def test_updates_that_add_nothing_are_gathered_too(tmp_path: Path) -> None:
+    random = Random(8)
+    texts = [text(random) for _ in range(1100)]
+    built(tmp_path / "0", texts)
+    for number in range(1, 10):
+        assert update(tmp_path / str(number), tmp_path / str(number - 1), texts, texts[1:])
+        texts = texts[1:]
+    assert_same(LexicalIndex.open(tmp_path / "9"), built(tmp_path / "afresh", texts), random)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x00" * 8])

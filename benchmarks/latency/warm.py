@@ -31,6 +31,7 @@ __all__ = ["CASES", "FILTERED", "PLAIN", "measure_opening", "measure_threads", "
 CASES: dict[str, SearchOptions] = {
     "hybrid": {},
     "dense": {"mode": "dense"},
+    "dense, no evidence, no folding": {"mode": "dense", "evidence": False, "fold_duplicates": False},
     "lexical": {"mode": "lexical"},
     "hybrid, without evidence": {"evidence": False},
     "hybrid, explained": {"explain": True},

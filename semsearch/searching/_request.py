@@ -37,7 +37,7 @@ class SearchOptions(TypedDict, total=False):
         evidence: Whether to look for the sentence that answers best; on if not given.
         explain: Whether each hit says why it has its score.
         recall: The share of the nearest passages that the search by vectors finds on average, above 0;
-            :data:`semsearch.dense.RECALL` if not given. Only archives of more than 10,000 passages miss any; 1 misses
+            :data:`semsearch.dense.RECALL` if not given. Only archives of more than 20,000 passages miss any; 1 misses
             none there either, and takes many times as long.
     """
 

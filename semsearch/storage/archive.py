@@ -15,6 +15,7 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -471,6 +472,20 @@ class Archive:
             whole = self._text(text)
             for _, _, start, end in self.passage_table[begins[row] : begins[row + 1]].tolist():
                 yield str(title), whole[start:end]
+
+    def titled_rows(self, unit: str, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+        """Yield the texts of some rows, ``(n,)`` int64, ascending: articles or passages, as :meth:`titled` has them."""
+        import numpy as np
+
+        if unit == "articles":
+            yield from self.titled(unit, rows)
+            return
+        wanted = set(rows.tolist())
+        articles = np.unique(self.passage_table[rows, 0]).astype(np.int64)
+        ends = np.append(self.article_starts, len(self.passage_table))
+        numbers = chain.from_iterable(range(ends[article], ends[article + 1]) for article in articles)
+        texts = zip(numbers, self.titled(unit, articles), strict=True)
+        yield from (text for row, text in texts if row in wanted)
 
     def rows_besides(self, articles: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the articles, ``(n,)`` int64, ascending, that are not among these."""

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -158,8 +159,6 @@ class GenerationWriter:
         Args:
             archive: The finished archive of this generation.
         """
-        import numpy as np
-
         from semsearch.lexical import LexicalIndex
 
         articles = self.archive.articles_before
@@ -170,7 +169,7 @@ class GenerationWriter:
                     folder,
                     self._before.folder / LEXICAL / unit,
                     rows,
-                    added=archive.titled(unit, np.flatnonzero(articles < 0)),
+                    texts=partial(archive.titled_rows, unit),
                     removed=self._before.archive.titled(unit, self._before.archive.rows_besides(articles)),
                     link=link_file,
                     phrases=phrases,
