@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check format bench bench-full clean
+.PHONY: help demo test check torture format bench bench-full clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ check: $(VENV)/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+torture: $(VENV)/installed-dev  ## put the promises of docs/reliability.md to the test at length: an hour
+	SEMSEARCH_TORTURE=1 $(BIN)/python -m pytest tests/torture $(PYTEST_ARGS)
 
 format: $(VENV)/installed-dev  ## format the code and mend what the linter can
 	$(BIN)/ruff format .

@@ -1,0 +1,18 @@
+"""Shows at the end of a run what was noted, and keeps it if the run was long and nothing failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.torture.figures import LONG, NOTED, write_noted
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    if not NOTED:
+        return
+    terminalreporter.section("reliability, the long version" if LONG else "reliability, the short version")
+    for promise, figures in sorted(NOTED.items()):
+        counted = ", ".join(f"{figure:,} {name.replace('_', ' ')}" for name, figure in figures.items())
+        terminalreporter.line(f"{promise}: {counted}")
+    if LONG and exitstatus == 0:
+        write_noted()
