@@ -22,7 +22,7 @@ def scaled(short: int, long: int) -> int:
     return long if LONG else short
 
 
-def note(promise: str, **figures: int | float) -> None:
+def note(promise: str, **figures: float) -> None:
     """Note what a test did and found, to be shown at the end of the run, and in ``docs/reliability.md`` if it is long.
 
     Args:
