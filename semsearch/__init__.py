@@ -28,34 +28,46 @@ from semsearch.errors import (
 from semsearch.records import Article, ArticleHit, Evidence, Explanation, Hit, Passage, Progress, WordMatch
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, build_index, update_index
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        RepairReport,
+        build_index,
+        compare_corpus,
+        repair_index,
+        update_index,
+    )
     from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, Reranker, load_embedder, load_reranker
     from semsearch.filters import Filter, field, parse_filter
     from semsearch.readers import ReadingLog, read_articles
     from semsearch.searching import Searcher, SearchOptions, open_index
-    from semsearch.storage import verify_index
+    from semsearch.storage import FileCheck, KeptGeneration, list_generations, rollback_index, verify_index
 
 __all__ = [
     "DEFAULT_MODEL",
     "Article",
     "ArticleHit",
     "BuildReport",
+    "CorpusDrift",
     "CorpusError",
     "Embedder",
     "EmbedderMismatchError",
     "EmbedderSpec",
     "Evidence",
     "Explanation",
+    "FileCheck",
     "Filter",
     "Hit",
     "IndexCorruptError",
     "IndexFormatError",
     "IndexLockedError",
     "IndexNotFoundError",
+    "KeptGeneration",
     "ModelNotFoundError",
     "Passage",
     "Progress",
     "ReadingLog",
+    "RepairReport",
     "Reranker",
     "SearchOptions",
     "Searcher",
@@ -63,33 +75,45 @@ __all__ = [
     "WordMatch",
     "__version__",
     "build_index",
+    "compare_corpus",
     "field",
+    "list_generations",
     "load_embedder",
     "load_reranker",
     "open_index",
     "parse_filter",
     "read_articles",
+    "repair_index",
+    "rollback_index",
     "update_index",
     "verify_index",
 ]
 
 _LAZY = {
     "BuildReport": "building",
+    "CorpusDrift": "building",
     "DEFAULT_MODEL": "embedders",
     "Embedder": "embedders",
     "EmbedderSpec": "embedders",
+    "FileCheck": "storage",
     "Filter": "filters",
+    "KeptGeneration": "storage",
     "ReadingLog": "readers",
+    "RepairReport": "building",
     "Reranker": "embedders",
     "SearchOptions": "searching",
     "Searcher": "searching",
     "build_index": "building",
+    "compare_corpus": "building",
     "field": "filters",
+    "list_generations": "storage",
     "load_embedder": "embedders",
     "load_reranker": "embedders",
     "open_index": "searching",
     "parse_filter": "filters",
     "read_articles": "readers",
+    "repair_index": "building",
+    "rollback_index": "storage",
     "update_index": "building",
     "verify_index": "storage",
 }

@@ -73,8 +73,8 @@ def test_help_names_every_command(run: Run) -> None:
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
-        *["compile-model", "evaluate", "query", "rebuild-index", "similar", "status", "suggest-threshold"],
-        *["update", "verify"],
+        *["compile-model", "evaluate", "query", "rebuild-index", "repair", "rollback", "similar", "status"],
+        *["suggest-threshold", "update", "verify"],
     ]
 
 
@@ -88,7 +88,7 @@ def test_help_shows_its_examples_line_by_line(run: Run) -> None:
 def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
     codes = {int(code) for code in re.findall(r"(?<!\S)(\d+) [a-z]", run("--help").out.partition("Exit codes:")[2])}
     raised = {getattr(semsearch, name).exit_code for name in semsearch.__all__ if name.endswith("Error")}
-    assert codes == raised | {0, 2, 130}
+    assert codes == raised | {0, 2, 7, 130}
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -109,7 +109,7 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
         (
             "rebuild-index",
             [
-                *["-i, --index", "-m, --model", "--precision", "--token-vectors / --no-token-vectors"],
+                *["-i, --index", "-m, --model", "--precision", "--token-vectors / --no-token-vectors", "--keep"],
                 *["--text", "--json", "-h, --help"],
             ],
         ),
@@ -118,6 +118,8 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
         ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--text", "--json", "-h, --help"]),
         ("status", ["-i, --index", "--text", "--json", "-h, --help"]),
         ("verify", ["-i, --index", "--text", "--json", "-h, --help"]),
+        ("repair", ["-i, --index", "--text", "--json", "-h, --help"]),
+        ("rollback", ["--to", "-i, --index", "--text", "--json", "-h, --help"]),
         (
             "evaluate",
             [
@@ -303,7 +305,10 @@ def test_a_model_that_has_moved_is_named(run: Run, news: Path, tiny_model: Path,
 def test_status_prints_the_manifest(run: Run, word_index: Path) -> None:
     manifest = json.loads((generation(word_index) / "manifest.json").read_text())
     expected = {"type": "status", "version": 2, "index": str(word_index), "generation": generation(word_index).name}
-    assert run("status", "--index", word_index).only() == {**expected, **manifest}
+    printed = run("status", "--index", word_index).only()
+    (only,) = printed.pop("generations")
+    assert printed == {**expected, **manifest, "drift": None}
+    assert (only["id"], only["is_live"], only["articles"]) == (expected["generation"], True, 2)
     assert manifest["counts"]["articles"] == 2
     assert manifest["embedder"]["name"] == "words"
 
@@ -314,3 +319,4 @@ def test_verify_prints_a_verdict_on_every_file(run: Run, word_index: Path) -> No
     assert (checks.code, checks.err) == (0, "")
     assert {check["path"]: check["bytes"] for check in checks.lines()} == files
     assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 2, None)}
+    assert {check["remedy"] for check in checks.lines()} == {None}

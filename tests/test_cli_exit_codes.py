@@ -143,7 +143,7 @@ def test_a_folder_that_cannot_be_made_is_named(run: Run, news: Path) -> None:
         (["query", "x", "-k", "-3"], "-3 is not in the range x>=1"),
         (["query", "x", "-k", "ten"], "'ten' is not a valid integer range"),
         (["query", "x", "--colour"], "No such option"),
-        (["status", "extra"], "unexpected extra argument"),
+        (["verify", "extra"], "unexpected extra argument"),
         (["verify", "--index"], "requires an argument"),
         (["status", "--index", __file__], "is a file"),
     ],

@@ -32,6 +32,7 @@ MANIFEST = Manifest(
     ),
     target_tokens=120,
     token_vectors=True,
+    keep=1,
     dense_spec="PQ96x4fs",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
     files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.codes": FileRecord(100, "b" * 64, 8)},
@@ -54,6 +55,7 @@ MANIFESTS = st.builds(
     ),
     target_tokens=COUNTS,
     token_vectors=st.booleans(),
+    keep=COUNTS,
     dense_spec=st.text(),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(

@@ -11,6 +11,16 @@ written.
 from __future__ import annotations
 
 from semsearch.building._build import build_index, update_index
+from semsearch.building._drift import CorpusDrift, compare_corpus
+from semsearch.building._repair import RepairReport, repair_index
 from semsearch.building._report import BuildReport
 
-__all__ = ["BuildReport", "build_index", "update_index"]
+__all__ = [
+    "BuildReport",
+    "CorpusDrift",
+    "RepairReport",
+    "build_index",
+    "compare_corpus",
+    "repair_index",
+    "update_index",
+]

@@ -13,15 +13,16 @@ import numpy as np
 from semsearch._version import __version__
 from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import nothing_to_index, portions
+from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
 from semsearch.building._report import BuildReport
-from semsearch.dense import DenseIndex
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
 from semsearch.records import Article, Progress, ReportProgress
 from semsearch.storage import (
+    KEPT,
     Archive,
     Generation,
     GenerationWriter,
@@ -46,6 +47,7 @@ def build_index(
     embedder: Embedder | str | os.PathLike[str] | None = None,
     precision: str | None = None,
     token_vectors: bool | None = None,
+    keep: int | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Build the index of a corpus, in place of the one that is in ``index`` until then.
@@ -62,6 +64,8 @@ def build_index(
         token_vectors: Whether to keep the vectors of tokens (96 bytes a token of the default model), which are most of
             an index. Without them late interaction embeds the likeliest candidates when a question is asked. If it is
             None it is as in the index that is there, or True.
+        keep: How many generations before the new one to keep, so that :func:`~semsearch.rollback_index` can go back to
+            them. If it is None it is as in the index that is there, or 1.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -71,8 +75,10 @@ def build_index(
         CorpusError: If there is nothing to index, two articles have one id, or the corpus does not exist.
         IndexLockedError: If another process is writing to the index.
         ModelNotFoundError: If the model is not on this machine, or is not run in that precision.
-        ValueError: If there is no such precision, or the embedder is given and not named.
+        ValueError: If there is no such precision, the embedder is given and not named, or ``keep`` is below 0.
     """
+    if keep is not None and keep < 0:
+        raise ValueError(f"keep must be at least 0, not {keep}")
     log = ReadingLog()
     folder = Path(index)
     if folder.exists() and not folder.is_dir():
@@ -85,7 +91,7 @@ def build_index(
         if articles.count == 0:
             raise nothing_to_index(corpus, log)
 
-    return _build(folder, fill, embedder, precision, token_vectors, log, progress)
+    return _build(folder, fill, embedder, precision, log, progress, token_vectors=token_vectors, keep=keep)
 
 
 def update_index(
@@ -136,7 +142,7 @@ def update_index(
         if articles.count == 0:
             raise CorpusError(str(folder), "no article would be left in it")
 
-    return _build(folder, fill, embedder, None, None, log, progress)
+    return _build(folder, fill, embedder, None, log, progress)
 
 
 def _ids(remove: Iterable[str]) -> list[str]:
@@ -154,9 +160,11 @@ def _build(
     fill: _Fill,
     embedder: Embedder | str | os.PathLike[str] | None,
     precision: str | None,
-    token_vectors: bool | None,  # noqa: FBT001
     log: ReadingLog,
     progress: ReportProgress | None,
+    *,
+    token_vectors: bool | None = None,
+    keep: int | None = None,
 ) -> BuildReport:
     """Write a generation of what ``fill`` adds and commit it, unless it would be as the live one is."""
     started = time.monotonic()
@@ -167,6 +175,8 @@ def _build(
         embedder, precision = _resolve_embedder(embedder, precision, folder, last)
         if token_vectors is None:
             token_vectors = last is None or last.token_vectors
+        if keep is None:
+            keep = KEPT if last is None else last.keep
         with_tokens = token_vectors and _gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
@@ -177,6 +187,7 @@ def _build(
             unchanged = (
                 before is not None
                 and archive.is_as_before
+                and before.manifest.keep == keep
                 and _is_as_asked(before, embedder, token_vectors=token_vectors, with_tokens=with_tokens)
             )
             if before is not None and unchanged:
@@ -190,7 +201,7 @@ def _build(
                 with contextlib.closing(Archive(writer.folder)) as finished:
                     writer.write_lexical(finished)
         if not unchanged:
-            manifest = _finish(writer, embedder, token_vectors=token_vectors)
+            manifest = _finish(writer, embedder, token_vectors=token_vectors, keep=keep)
         remove_partial(folder)
     return BuildReport(
         index=str(folder),
@@ -212,11 +223,6 @@ def _build(
 
 def _silent(_: Progress) -> None:
     """Report nothing."""
-
-
-def _require(truth: bool, what: str) -> None:  # noqa: FBT001 - reads as "require that ..."
-    if not truth:
-        raise SemsearchError(f"the build is not consistent: it must be that {what}; nothing was committed")
 
 
 def _resolve_embedder(
@@ -321,19 +327,16 @@ def _write_rows(
     return len(new) - partial.taken
 
 
-def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool) -> Manifest:
+def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool, keep: int) -> Manifest:
     """Index the vectors, and commit."""
-    dense = DenseIndex.build(writer.read_embeddings())
-    _require(len(dense) == writer.archive.passages, "the dense index has a row for each passage")
-    codes = dense.to_bytes()
-    if codes is not None:
-        writer.write_dense(codes)
+    dense_spec = write_dense(writer)
     return writer.commit(
         embedder=embedder.spec,
         precision=getattr(embedder, "precision", None),
         target_tokens=TARGET_TOKENS,
         token_vectors=token_vectors,
-        dense_spec=dense.spec,
+        keep=keep,
+        dense_spec=dense_spec,
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,
     )

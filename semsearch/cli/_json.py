@@ -14,11 +14,12 @@ from semsearch.cli._problems import print_problems
 from semsearch.cli._terminal import escape_controls
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport
+    from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
+    from semsearch.errors import CorpusError
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import Article, ArticleHit, Hit
-    from semsearch.storage import FileCheck, Manifest
+    from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["SCHEMA_VERSION", "JsonOutput"]
 
@@ -49,13 +50,39 @@ class JsonOutput:
         """Print one ``build``."""
         print_problems(report)
         fields = {name: getattr(report, name) for name in report.__slots__}
-        fields["problems"] = [{"place": problem.place, "reason": problem.reason} for problem in report.problems]
+        fields["problems"] = _problems(report.problems)
         fields["seconds"] = round(report.seconds, 3)
         _print("build", **fields)
 
-    def status(self, index: Path, generation: str, manifest: Manifest) -> None:
+    def status(
+        self,
+        index: Path,
+        generation: str,
+        manifest: Manifest,
+        kept: Sequence[KeptGeneration],
+        drift: CorpusDrift | None,
+    ) -> None:
         """Print one ``status``."""
-        _print("status", index=str(index), generation=generation, **asdict(manifest))
+        changes = None
+        if drift is not None:
+            changes = {**asdict(drift), "problems": _problems(drift.problems)}
+        generations = [one._asdict() for one in kept]
+        _print(
+            "status",
+            index=str(index),
+            generation=generation,
+            **asdict(manifest),
+            generations=generations,
+            drift=changes,
+        )
+
+    def repaired(self, report: RepairReport) -> None:
+        """Print one ``repair``."""
+        _print("repair", **{**asdict(report), "seconds": round(report.seconds, 3)})
+
+    def rolled_back(self, index: Path, generation: str) -> None:
+        """Print one ``rollback``."""
+        _print("rollback", index=str(index), generation=generation)
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Print one ``evaluation``."""
@@ -84,7 +111,11 @@ class JsonOutput:
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print a ``check`` a line."""
         for check in checks:
-            _print("check", path=str(check.path), bytes=check.bytes, problem=check.problem)
+            _print("check", path=str(check.path), bytes=check.bytes, problem=check.problem, remedy=check.remedy)
+
+
+def _problems(problems: Sequence[CorpusError]) -> list[dict[str, str]]:
+    return [{"place": problem.place, "reason": problem.reason} for problem in problems]
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

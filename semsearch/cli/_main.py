@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_DRIFTED = 7  # what ``status`` ends with if a rebuild would change something
+
 _EPILOG = """\b
 Exit codes:
   0 done                       4 the index is damaged
   1 failed, or not all read    5 the index is being written
   2 wrong usage                6 the model is not here
-  3 no index, or one of        130 interrupted
-    another kind
+  3 no index, or one of        7 the corpus has changed (status)
+    another kind               130 interrupted
 """
 
 
@@ -196,6 +198,13 @@ def _usage_errors() -> Iterator[None]:
     help="Keep the vectors of tokens, which are most of the index, or embed candidates when a question is asked, which "
     "takes longer.  [default: as in the index that is there, or keep them]",
 )
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many generations before the new one to keep for 'rollback'.  [default: as in the index that is there, "
+    "or 1]",
+)
 @output_options
 def rebuild_index(
     corpus: tuple[str, ...],
@@ -203,6 +212,7 @@ def rebuild_index(
     model: str | None,
     precision: str | None,
     token_vectors: bool | None,  # noqa: FBT001
+    keep: int | None,
     form: str | None,
 ) -> int:
     """Index the articles in CORPUS: folders, files, globs, or - for standard input.
@@ -222,6 +232,7 @@ def rebuild_index(
             embedder=model,
             precision=precision,
             token_vectors=token_vectors,
+            keep=keep,
             progress=report,
         )
     out.built(built)
@@ -253,28 +264,70 @@ def update(corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, form: 
 
 
 @_commands.command()
+@click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
 @output_options
-def status(index: Path, form: str | None) -> int:
-    """Say what is in the index: articles, passages, model, size."""
-    from semsearch.storage import read_manifest
+def status(corpus: tuple[str, ...], index: Path, form: str | None) -> int:
+    """Say what is in the index: articles, passages, model, size, generations.
+
+    With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
+    it ends with 7 if any is.
+    """
+    from semsearch.storage import list_generations, read_manifest
 
     generation, manifest = read_manifest(index)
-    _output(form).status(index, generation, manifest)
-    return 0
+    drift = None
+    if corpus:
+        from semsearch.building import compare_corpus
+
+        drift = compare_corpus(corpus, index)
+    _output(form).status(index, generation, manifest, list_generations(index), drift)
+    return _DRIFTED if drift else 0
 
 
 @_commands.command()
 @index_option
 @output_options
 def verify(index: Path, form: str | None) -> int:
-    """Check every byte of the index. Ends with 4 if a file is missing or damaged."""
+    """Check every byte of the index. Ends with 4 if a file is missing or damaged, and says what mends it."""
     from semsearch.errors import IndexCorruptError
     from semsearch.storage import verify_index
 
     checks = verify_index(index)
     _output(form).checks(checks)
     return IndexCorruptError.exit_code if any(check.problem for check in checks) else 0
+
+
+@_commands.command()
+@index_option
+@output_options
+def repair(index: Path, form: str | None) -> int:
+    """Make damaged search structures anew from the vectors and texts.
+
+    It needs neither the corpus nor the model. If the vectors or texts themselves are damaged it ends with 4: then
+    'rebuild-index' mends the index, or 'rollback' goes back to the generation before.
+    """
+    with show_progress() as report:
+        from semsearch.building import repair_index
+
+        repaired = repair_index(index, progress=report)
+    _output(form).repaired(repaired)
+    return 0
+
+
+@_commands.command()
+@click.option("--to", metavar="ID", help="The generation, as 'status' lists them.  [default: the one before]")
+@index_option
+@output_options
+def rollback(to: str | None, index: Path, form: str | None) -> int:
+    """Go back to the generation before the live one, after checking every byte of it.
+
+    The index then answers as it did then. The generation that was live stays until the next build.
+    """
+    from semsearch.storage import rollback_index
+
+    _output(form).rolled_back(index, rollback_index(index, to))
+    return 0
 
 
 @_commands.command("compile-model")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport
+    from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import ArticleHit, Hit
-    from semsearch.storage import FileCheck, Manifest
+    from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["Output"]
 
@@ -28,8 +28,21 @@ class Output(Protocol):
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
 
-    def status(self, index: Path, generation: str, manifest: Manifest) -> None:
-        """Print what is in an index."""
+    def status(
+        self,
+        index: Path,
+        generation: str,
+        manifest: Manifest,
+        kept: Sequence[KeptGeneration],
+        drift: CorpusDrift | None,
+    ) -> None:
+        """Print what is in an index, and if it was compared with its corpus how far they are apart."""
+
+    def repaired(self, report: RepairReport) -> None:
+        """Print what was mended."""
+
+    def rolled_back(self, index: Path, generation: str) -> None:
+        """Print which generation is live now."""
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Print the measures of an evaluation."""

@@ -17,17 +17,18 @@ from semsearch.cli._problems import print_problems
 from semsearch.cli._terminal import printable
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport
+    from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.records import Article, ArticleHit, Explanation, Hit
-    from semsearch.storage import FileCheck, Manifest
+    from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["TextOutput"]
 
 _WIDTH = 100  # characters; wider lines are hard to read
 _INDENT = 4
 _COPIES = 3  # near duplicates that are listed under a hit
+_SHOWN = 5  # of a list of files
 
 
 class TextOutput:
@@ -117,8 +118,15 @@ class TextOutput:
             ],
         )
 
-    def status(self, index: Path, generation: str, manifest: Manifest) -> None:
-        """Print what is in an index."""
+    def status(
+        self,
+        index: Path,
+        generation: str,
+        manifest: Manifest,
+        kept: Sequence[KeptGeneration],
+        drift: CorpusDrift | None,
+    ) -> None:
+        """Print what is in an index, and how far its corpus is from it."""
         counts, embedder = manifest.counts, manifest.embedder
         computed = f", in {manifest.precision}" if manifest.precision else ""
         self._rows(
@@ -135,8 +143,36 @@ class TextOutput:
                     "written",
                     f"{manifest.created} by semsearch {manifest.written_by}, format {manifest.format}",
                 ),
+                *(("kept", f"{one.id} of {one.created}, {one.articles:,} articles") for one in kept if not one.is_live),
             ],
         )
+        if drift is not None:
+            self._drift(drift)
+
+    def _drift(self, drift: CorpusDrift) -> None:
+        title = "the corpus has changed: 'semsearch rebuild-index' takes it in" if drift else "the corpus is as it was"
+        changes = (("new", drift.new), ("changed", drift.changed), ("vanished", drift.vanished))
+        rows = [(name, f"{len(files):,}{_first_of(files)}") for name, files in changes if files]
+        problems = [("not read", str(problem)) for problem in drift.problems[:_SHOWN]]
+        self._rows(title, [*rows, ("unchanged", f"{drift.unchanged:,} files"), *problems])
+
+    def repaired(self, report: RepairReport) -> None:
+        """Print what was mended."""
+        if not report.mended:
+            self._rows(f"nothing is damaged in {report.index}", [("generation", report.generation)])
+            return
+        self._rows(
+            f"{len(report.mended):,} files made anew in {report.index}",
+            [
+                ("files", f"{', '.join(report.mended[:_SHOWN])}{' ...' * (len(report.mended) > _SHOWN)}"),
+                ("generation", report.generation),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def rolled_back(self, index: Path, generation: str) -> None:
+        """Print which generation is live now."""
+        self._rows(f"{index} answers from generation {generation}", [])
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Print each measure's mean with its interval, and the difference to the other run."""
@@ -196,8 +232,8 @@ class TextOutput:
             if check.problem is not None:
                 line.append(f"  {printable(check.problem)}")
             self._console.print(line, soft_wrap=True)
-        if any(check.problem for check in checks):
-            self._console.print("Mend it with 'semsearch rebuild-index'.")
+        for remedy in dict.fromkeys(check.remedy for check in checks if check.remedy is not None):
+            self._console.print(f"Mend it with '{remedy}'.")
 
     def _rows(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         self._console.print(Text(printable(title), style="bold"), soft_wrap=True)
@@ -210,6 +246,11 @@ def _origin(hit: Hit) -> str:
     article, place = hit.article, f"paragraph {hit.passage.paragraph}"
     published = None if article.published is None else article.published.isoformat()
     return " · ".join(part for part in (article.source, published, place, article.url or article.id) if part)
+
+
+def _first_of(files: Sequence[str]) -> str:
+    shown = ", ".join(files[:_SHOWN])
+    return f": {shown}" + (f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else "")
 
 
 def _token_store(manifest: Manifest) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from semsearch.storage.archive import Archive, ArchiveWriter, ReadFile, StoredPassage, content_digest
-from semsearch.storage.generations import (
-    FileCheck,
-    Generation,
-    GenerationWriter,
+from semsearch.storage._current import (
+    KEPT,
+    KeptGeneration,
     last_manifest,
-    open_generation,
+    list_generations,
+    live_generation,
     read_manifest,
-    verify_index,
-    write_generation,
 )
+from semsearch.storage.archive import Archive, ArchiveWriter, ReadFile, StoredPassage, content_digest
+from semsearch.storage.generations import Generation, GenerationWriter, open_generation, write_generation
 from semsearch.storage.manifest import FORMAT_VERSION, Counts, FileRecord, Manifest
+from semsearch.storage.verifying import FileCheck, check_files, is_derived, rollback_index, verify_index
 
 __all__ = [
     "FORMAT_VERSION",
+    "KEPT",
     "Archive",
     "ArchiveWriter",
     "Counts",
@@ -24,13 +25,19 @@ __all__ = [
     "FileRecord",
     "Generation",
     "GenerationWriter",
+    "KeptGeneration",
     "Manifest",
     "ReadFile",
     "StoredPassage",
+    "check_files",
     "content_digest",
+    "is_derived",
     "last_manifest",
+    "list_generations",
+    "live_generation",
     "open_generation",
     "read_manifest",
+    "rollback_index",
     "verify_index",
     "write_generation",
 ]

@@ -9,26 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
-import os
-import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from semsearch._version import __version__
-from semsearch.errors import IndexCorruptError, IndexNotFoundError
-from semsearch.storage._files import (
-    crc32_of,
-    link_file,
-    record_of,
-    replace_durably,
-    sync_file,
-    sync_folder,
-    write_durably,
-)
+from semsearch.errors import IndexCorruptError
+from semsearch.storage._current import GENERATIONS, live_generation, next_id, publish, read_current, remove_generations
+from semsearch.storage._files import link_file, record_of, sync_file, sync_folder, write_durably
+from semsearch.storage._intact import has_codes, names_of_files, require_intact
 from semsearch.storage._layout import (
     ARTICLES,
     CHECKS,
@@ -45,7 +35,7 @@ from semsearch.storage._layout import (
 from semsearch.storage._tables import RowsFile, load_table
 from semsearch.storage.archive import Archive, ArchiveWriter
 from semsearch.storage.lock import writer_lock
-from semsearch.storage.manifest import Counts, FileRecord, Manifest, parse_manifest
+from semsearch.storage.manifest import Counts, FileRecord, Manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,36 +47,17 @@ if TYPE_CHECKING:
     from semsearch.storage._rows import CheckedRows, RowsWriter
     from semsearch.tokens import TokenStore
 
-__all__ = [
-    "FileCheck",
-    "Generation",
-    "GenerationWriter",
-    "last_manifest",
-    "open_generation",
-    "read_manifest",
-    "verify_index",
-    "write_generation",
-]
+__all__ = ["Generation", "GenerationWriter", "generation_folder", "open_generation", "write_generation"]
 
-_CURRENT = "CURRENT"
-_GENERATIONS = "generations"
-_FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS)  # what every generation has
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
 _LARGE_VECTORS = 128 << 20  # likewise of vectors, of which each query reads a thousand: up to here all cost 50 ms
-_GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
-_ID_FORMAT = "%Y%m%dT%H%M%S-%f"
-_CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
-
 
 _Check = Literal["all", "rows when read", "nothing"]
 
 
-class FileCheck(NamedTuple):
-    """The verdict on one file of an index: ``problem`` is None if it is as it was written."""
-
-    path: Path
-    bytes: int
-    problem: str | None
+def generation_folder(index: Path, generation: str) -> Path:
+    """Return the folder of the generation with this id."""
+    return index / GENERATIONS / generation
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -107,8 +78,8 @@ class GenerationWriter:
         self._index = index
         self._before: Generation | None = None
         self._files: dict[str, FileRecord] = {}  # those whose checksums are known
-        self.id = _next_id(index)
-        self.folder = index / _GENERATIONS / self.id
+        self.id = next_id(index)
+        self.folder = generation_folder(index, self.id)
         self.folder.mkdir()
 
     def begin(self, before: Generation | None = None, *, articles: bool = False) -> ArchiveWriter:
@@ -153,18 +124,19 @@ class GenerationWriter:
             writer.discard()
         self._files |= writer.files
 
-    def write_lexical(self, archive: Archive) -> None:
+    def write_lexical(self, archive: Archive, *, anew: Collection[str] = ()) -> None:
         """Index the words of articles and of passages, each with its title; what has not changed is linked.
 
         Args:
             archive: The finished archive of this generation.
+            anew: Which of ``"articles"`` and ``"passages"`` to index anew, whatever the generation before has.
         """
         from semsearch.lexical import LexicalIndex
 
         articles = self.archive.articles_before
         for unit, rows in (("articles", articles), ("passages", self.archive.rows_before)):
             folder, phrases = self.folder / LEXICAL / unit, unit == "passages"
-            if self._before is not None and (articles >= 0).any():
+            if unit not in anew and self._before is not None and (articles >= 0).any():
                 done = LexicalIndex.update(
                     folder,
                     self._before.folder / LEXICAL / unit,
@@ -193,7 +165,7 @@ class GenerationWriter:
         return {
             name: record
             for name, record in self._before.manifest.files.items()
-            if name in files and files[name].samefile(self._before.folder / name)
+            if name in files and _is_same_file(files[name], self._before.folder / name)
         }
 
     def discard(self) -> None:
@@ -208,6 +180,7 @@ class GenerationWriter:
         precision: str | None,
         target_tokens: int,
         token_vectors: bool,
+        keep: int,
         dense_spec: str,
         tokens: int,
         truncated_tokens: int,
@@ -230,6 +203,7 @@ class GenerationWriter:
             precision=precision,
             target_tokens=target_tokens,
             token_vectors=token_vectors,
+            keep=keep,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
             files=records,
@@ -238,8 +212,15 @@ class GenerationWriter:
         write_durably(self.folder / MANIFEST, data)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
-        replace_durably(self._index / _CURRENT, f"{self.id} {hashlib.sha256(data).hexdigest()}\n".encode())
+        publish(self._index, self.id, data)
         return manifest
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except FileNotFoundError:  # it is missing from the generation before, and was made anew
+        return False
 
 
 @contextlib.contextmanager
@@ -251,42 +232,15 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
     Raises:
         IndexLockedError: If another writer holds the index.
     """
-    (index / _GENERATIONS).mkdir(parents=True, exist_ok=True)
+    (index / GENERATIONS).mkdir(parents=True, exist_ok=True)
     with writer_lock(index):
-        _remove_generations(index)
+        remove_generations(index)
         writer = GenerationWriter(index)
         try:
             yield writer
         finally:
             writer.discard()
-            _remove_generations(index)
-
-
-def _next_id(index: Path) -> str:
-    """Return an id that sorts after the live generation's, also where the clock was set back."""
-    now = dt.datetime.now(dt.timezone.utc)
-    with contextlib.suppress(FileNotFoundError, IndexCorruptError, ValueError):
-        live = dt.datetime.strptime(_read_current(index)[0], _ID_FORMAT).replace(tzinfo=dt.timezone.utc)
-        now = max(now, live + dt.timedelta(microseconds=1))
-    return now.strftime(_ID_FORMAT)
-
-
-def _remove_generations(index: Path) -> None:
-    """Remove what was never committed, and all generations but the live one and the one before it.
-
-    Without a live one (none yet, or a damaged CURRENT) complete generations stay: one of them may be the last good.
-    A file that cannot be removed (Windows keeps what a reader has open) is tried again at the next build.
-    """
-    try:
-        live = _read_current(index)[0]
-    except (FileNotFoundError, IndexCorruptError):
-        live = None
-    folders = [f for f in (index / _GENERATIONS).iterdir() if _GENERATION_ID.fullmatch(f.name) and not f.is_symlink()]
-    complete = sorted(f.name for f in folders if (f / MANIFEST).exists() and (live is None or f.name < live))
-    kept = {live, *(complete if live is None else complete[-1:])}
-    for folder in folders:
-        if folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_generations(index)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -305,15 +259,18 @@ class Generation:
         checks: ``(passages, 2)`` uint32: the CRC-32 of each row of the embeddings and of its tokens' codes.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, check: _Check = "rows when read") -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, *, check: _Check = "rows when read", besides: Collection[str] = ()
+    ) -> None:
+        """Open it; ``besides`` are files that are known to be damaged, and are not asked for anything."""
         self.folder = folder
         self.manifest = manifest
         self.segments = [name for name in sorted(manifest.files) if name.startswith(f"{SEGMENTS}/")]
         if check != "nothing":
-            for name in _names(manifest):
-                _require_intact(
-                    folder / name, manifest.files.get(name), content=check == "all" or not self._is_read_later(name)
-                )
+            for name in names_of_files(manifest):
+                if name not in besides:
+                    content = check == "all" or not self._is_read_later(name)
+                    require_intact(folder / name, manifest.files.get(name), content=content)
         self._check = check
         self.embeddings: NDArray[np.float16] = load_table(folder / EMBEDDINGS, "<f2")
         self.checks: NDArray[np.uint32] = load_table(folder / CHECKS, "<u4", 2)
@@ -328,7 +285,8 @@ class Generation:
             # Held open, so that the generation stays whole when writers remove its folder.
             self.tokens = self._open_tokens(stack)
             self._vectors = self._open_vectors(stack)
-            self._dense = stack.enter_context((folder / DENSE).open("rb")) if _has_codes(manifest) else None
+            is_searched = has_codes(manifest) and DENSE not in besides
+            self._dense = stack.enter_context((folder / DENSE).open("rb")) if is_searched else None
             self.archive = stack.enter_context(contextlib.closing(Archive(folder)))
             self.article_starts = self.archive.article_starts
             counts = (*self.archive.counts(), len(self.article_starts))
@@ -344,7 +302,7 @@ class Generation:
         """Whether a file is large, and its rows are checked when they are read; the keys are read by builds alone."""
         record = self.manifest.files.get(name)
         if name == EMBEDDINGS:  # without codes every query reads all of them
-            return record is not None and record.bytes > _LARGE_VECTORS and _has_codes(self.manifest)
+            return record is not None and record.bytes > _LARGE_VECTORS and has_codes(self.manifest)
         if record is None or record.bytes <= _LARGE:
             return False
         return name == KEYS or name.startswith(f"{SEGMENTS}/")
@@ -465,138 +423,10 @@ def open_generation(index: Path, *, whole: bool = False) -> Generation:
         IndexCorruptError: If a file is missing or damaged. It names the file.
     """
     while True:
-        folder, manifest = _live(index)
+        folder, manifest = live_generation(index)
         try:
             return Generation(folder, manifest, check="all" if whole else "rows when read")
         except (IndexCorruptError, FileNotFoundError):
             # A writer may have published two generations since, and removed this one: then there is a newer one.
-            if _read_current(index)[0] == folder.name:
+            if read_current(index)[0] == folder.name:
                 raise
-
-
-def read_manifest(index: Path) -> tuple[str, Manifest]:
-    """Return the id and the manifest of the live generation, without opening it.
-
-    Raises:
-        IndexNotFoundError: If there is no index.
-        IndexFormatError: If a newer semsearch wrote it.
-        IndexCorruptError: If ``CURRENT`` or the manifest is missing or damaged.
-    """
-    folder, manifest = _live(index)
-    return folder.name, manifest
-
-
-def last_manifest(index: Path) -> Manifest | None:
-    """Return what the index was last built as, also if it is damaged; None if nothing is known.
-
-    Raises:
-        IndexFormatError: If a newer semsearch wrote it.
-    """
-    with contextlib.suppress(IndexNotFoundError, IndexCorruptError):
-        return _live(index)[1]
-    for path in sorted((index / _GENERATIONS).glob(f"*/{MANIFEST}"), reverse=True):
-        with contextlib.suppress(OSError, IndexCorruptError):
-            return parse_manifest(path.read_bytes(), path)
-    return None
-
-
-def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
-    """Check every file of the live generation, byte for byte, and that what is in them fits together.
-
-    Returns:
-        A verdict on each file, whether it is damaged or not.
-
-    Raises:
-        IndexNotFoundError: If there is no index.
-        IndexFormatError: If a newer semsearch wrote it.
-        IndexCorruptError: If ``CURRENT`` or the manifest is damaged, so that nothing can be checked against it.
-    """
-    while True:
-        folder, manifest = _live(Path(index))
-        checks = _check_files(folder, manifest)
-        # Two rebuilds may have passed, and removed what is being checked: then there is a newer one to check.
-        if all(check.problem is None for check in checks) or _read_current(Path(index))[0] == folder.name:
-            return checks
-
-
-def _check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
-    manifest_path = folder / MANIFEST
-    checks = [FileCheck(manifest_path, manifest_path.stat().st_size if manifest_path.exists() else 0, None)]
-    for name in _names(manifest):
-        path = folder / name
-        problem: str | None = None
-        try:
-            _require_intact(path, manifest.files.get(name), sha256=True)
-        except IndexCorruptError as error:
-            problem = error.reason
-        checks.append(FileCheck(path, path.stat().st_size if path.exists() else 0, problem))
-    if all(check.problem is None for check in checks):
-        try:
-            with contextlib.closing(Generation(folder, manifest, check="nothing")) as generation:
-                generation.archive.check()
-                generation.dense_index()
-                generation.lexical_index("articles")
-                generation.lexical_index("passages")
-        except IndexCorruptError as error:
-            checks = [
-                check._replace(problem=error.reason) if error.path in (check.path, *check.path.parents) else check
-                for check in checks
-            ]
-    return checks
-
-
-def _live(index: Path) -> tuple[Path, Manifest]:
-    if not (index / _CURRENT).exists():
-        raise IndexNotFoundError(
-            f"there is no index in {index} (no file {_CURRENT}): build one with 'semsearch rebuild-index'"
-        )
-    while True:
-        generation_id, checksum = _read_current(index)
-        path = index / _GENERATIONS / generation_id / MANIFEST
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            if _read_current(index)[0] != generation_id:
-                continue  # replaced and removed between the two reads
-            raise IndexCorruptError(path, "is missing") from None
-        if hashlib.sha256(data).hexdigest() != checksum:
-            raise IndexCorruptError(path, "is damaged (its checksum is not the one in CURRENT)")
-        return path.parent, parse_manifest(data, path)
-
-
-def _read_current(index: Path) -> tuple[str, str]:
-    try:
-        line = (index / _CURRENT).read_text(encoding="ascii")
-    except UnicodeDecodeError:
-        line = ""
-    match = _CURRENT_LINE.fullmatch(line)
-    if match is None:
-        raise IndexCorruptError(index / _CURRENT, "does not name a generation and its checksum")
-    return match["id"], match["sha256"]
-
-
-def _names(manifest: Manifest) -> list[str]:
-    """Return the files that must be there: those of the manifest, and those that no such generation can be without."""
-    needed = (*_FILES, DENSE) if _has_codes(manifest) else _FILES
-    return [*needed, *sorted(manifest.files.keys() - set(needed))]
-
-
-def _has_codes(manifest: Manifest) -> bool:
-    """Whether the dense index is more than the embeddings."""
-    from semsearch.dense import FLAT
-
-    return manifest.dense_spec != FLAT
-
-
-def _require_intact(path: Path, record: FileRecord | None, *, content: bool = True, sha256: bool = False) -> None:
-    """Compare a file's size with its record, and its content: by its CRC-32, or by all of the record."""
-    if record is None:
-        raise IndexCorruptError(path, "is not in the manifest")
-    try:
-        size = path.stat().st_size
-        if size != record.bytes:
-            raise IndexCorruptError(path, f"is damaged ({size} bytes, {record.bytes} were written)")
-        if content and (record_of(path) != record if sha256 else crc32_of(path) != record.crc32):
-            raise IndexCorruptError(path, "is damaged (its checksum is not the one in the manifest)")
-    except FileNotFoundError:
-        raise IndexCorruptError(path, "is missing") from None

@@ -50,6 +50,7 @@ class Manifest:
         precision: What these were computed in, one of :data:`~semsearch.embedders.PRECISIONS`; None if it is not known.
         target_tokens: The length that long paragraphs were split to.
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
+        keep: How many generations before it are kept.
         dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
@@ -62,6 +63,7 @@ class Manifest:
     precision: str | None
     target_tokens: int
     token_vectors: bool
+    keep: int
     dense_spec: str
     counts: Counts
     files: Mapping[str, FileRecord]
@@ -94,6 +96,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             precision=_optional(fields, "precision"),
             target_tokens=_count(fields, "target_tokens"),
             token_vectors=_flag(fields, "token_vectors"),
+            keep=_count(fields, "keep"),
             dense_spec=_typed(fields, "dense_spec", str),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},

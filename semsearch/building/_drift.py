@@ -1,0 +1,110 @@
+"""How far a corpus and its index are apart, without building anything."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from semsearch.errors import CorpusError
+from semsearch.readers import Located, ReadingLog, corpus_files, require_sources
+from semsearch.storage import Archive, ReadFile, content_digest, open_generation
+
+__all__ = ["CorpusDrift", "compare_corpus"]
+
+_Verdict = Literal["new", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDrift:
+    """What a rebuild would change. Files are named as articles' ids are, by their paths in the corpus, and sorted.
+
+    Attributes:
+        new: Files whose articles are not in the index.
+        changed: Files of which articles are in the index as they were before.
+        vanished: Files that the index has, and the corpus has not; of a file that was read with a problem or a note,
+            the ids of such articles.
+        unchanged: How many files are as they were.
+        problems: What cannot be read.
+    """
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    vanished: tuple[str, ...]
+    unchanged: int
+    problems: tuple[CorpusError, ...]
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to rebuild."""
+        return bool(self.new or self.changed or self.vanished)
+
+
+def compare_corpus(
+    corpus: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], index: str | os.PathLike[str] = "index"
+) -> CorpusDrift:
+    """Compare the files of a corpus with what the index has of them: by their bytes, whatever their dates say.
+
+    Args:
+        corpus: The folder, file or glob that the index was built of, or several.
+        index: The index's folder.
+
+    Raises:
+        CorpusError: If the corpus does not exist.
+        IndexNotFoundError: If there is no index.
+        IndexCorruptError: If a file of it is missing or damaged.
+    """
+    sources = [corpus] if isinstance(corpus, str | os.PathLike) else list(corpus)
+    require_sources(*sources)
+    log = ReadingLog()
+    verdicts: dict[_Verdict, list[str]] = {"new": [], "changed": [], "unchanged": []}
+    with contextlib.closing(open_generation(Path(index))) as generation:
+        read = {file.id: file for file in generation.archive.files().values()}
+        others = _OtherArticles(generation.archive, list(read.values()))
+        for file in corpus_files(*sources, log=log):
+            before = read.pop(file.origin.id, None)
+            if before is not None:
+                verdict: _Verdict | None = "unchanged" if before.digest == file.digest_now() else "changed"
+            else:
+                verdict = others.compare(file.read(log))
+            if verdict is not None:
+                verdicts[verdict].append(file.origin.id)
+        vanished = (*read, *others.left())
+    return CorpusDrift(
+        new=tuple(sorted(verdicts["new"])),
+        changed=tuple(sorted(verdicts["changed"])),
+        vanished=tuple(sorted(vanished)),
+        unchanged=len(verdicts["unchanged"]),
+        problems=tuple(log.problems),
+    )
+
+
+class _OtherArticles:
+    """The articles of files that were not read without a problem or a note: the index does not know their bytes."""
+
+    def __init__(self, archive: Archive, files: Iterable[ReadFile]) -> None:
+        known = archive.known
+        self._digests = dict(zip(known.ids, known.digests, strict=True))
+        self._left = dict.fromkeys(known.ids)
+        for file in files:
+            for row in range(file.first, file.first + file.articles):
+                self._left.pop(known.ids[row], None)
+
+    def compare(self, articles: Iterable[Located]) -> _Verdict | None:
+        """Compare the articles of a file with those that are in the index; None if it has none."""
+        verdicts: set[_Verdict] = set()
+        for _, article in articles:
+            digest = self._digests.get(article.id)
+            self._left.pop(article.id, None)
+            with contextlib.suppress(ValueError):  # its metadata is not JSON: no build takes it
+                same: _Verdict = "unchanged" if digest == content_digest(article) else "changed"
+                verdicts.add("new" if digest is None else same)
+        if len(verdicts) > 1:
+            return "changed"
+        return verdicts.pop() if verdicts else None
+
+    def left(self) -> Iterable[str]:
+        """Return the ids of those that were in no file."""
+        return self._left
