@@ -670,7 +670,9 @@ def read_number(text: str) -> int | float | None:
     if _NUMBER.fullmatch(text) is None:
         return None
     number = float(text)
-    # Python reads no integers of thousands of digits, and SQLite has none beyond 64 bits.
-    if not text.lstrip("+-").isdigit() or abs(number) > 2.0**63:
+    digits = text.lstrip("+-")
+    # Python reads no integers of thousands of digits, be they zeros, and SQLite has none beyond 64 bits.
+    if not digits.isdigit() or abs(number) > 2.0**63:
         return number
+    text = text[: -len(digits)] + (digits.lstrip("0") or "0")
     return int(text) if -(2**63) <= int(text) < 2**63 else number

@@ -288,3 +288,11 @@ def test_metadata_that_is_damaged_is_named(tmp_path: Path) -> None:
 def test_a_filter_reads_an_index_and_not_the_texts(news: Archive, text: str, plan: str) -> None:
     query = _where.matching(parse_filter(text))
     assert plan in [step[3] for step in news._fetch(f"EXPLAIN QUERY PLAN {query.sql}", [query.constants])]
+
+
+def test_a_text_that_is_a_number_of_thousands_of_zeros_costs_no_filter(tmp_path: Path) -> None:
+    # Python reads no such integer, and SQLite cannot say what a function of Python's raised.
+    articles = [Article(f"{zeros}", "T", metadata={"n": "0" * zeros + "7"}) for zeros in (0, 5000)]
+    with archive_of(tmp_path, articles) as archive:
+        assert archive.matching_articles(field("n") == 7) == [0, 1]
+        assert archive.matching_articles(field("n") > 7) == []
