@@ -55,6 +55,9 @@ _CHARACTERS_PER_TOKEN = 20
 _FRAGMENT_WORDS = 8
 """A paragraph of fewer words does not stand alone."""
 
+_SEGMENTED = 8_000
+"""Characters that are given to sentencex at a time; few paragraphs are longer."""
+
 _HEADING_WORDS = 14
 _LONG_WORD = re.compile(r"\S{100}(?=\S)")
 _BLOCK = re.compile(r"\S(?:.*\S)?(?:[^\S\n]*\n[^\S\n]*\S(?:.*\S)?)*")
@@ -299,9 +302,7 @@ def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: in
 
 
 def _sentence_starts(part: str, offset: int) -> list[int]:
-    import sentencex
-
-    lengths = [len(sentence) for sentence in sentencex.segment("en", part)]
+    lengths = [len(sentence) for sentence in _segments(part)]
     starts = [offset + before for before in accumulate(lengths[:-1])]
     # White space is no sentence: it stays with the one before. A stop inside a word ("ASP.NET") ends none.
     return [
@@ -312,13 +313,27 @@ def _sentence_starts(part: str, offset: int) -> list[int]:
     ]
 
 
+def _segments(text: str) -> Iterator[str]:
+    """Yield the sentences of a text as they follow each other, however long the text: sentencex's time is quadratic."""
+    import sentencex
+
+    at = 0
+    while at < len(text):
+        window = list(sentencex.segment("en", text[at : at + _SEGMENTED]))
+        if at + _SEGMENTED < len(text):
+            window = window[:-1] or window  # the last one may go on
+        yield from window
+        at += sum(map(len, window))
+
+
 def _clause_starts(part: str, offset: int) -> list[int]:
     end = len(part.rstrip())
     return [offset + stop.end() for stop in _HARD_STOP.finditer(part) if stop.end() < end]
 
 
 def _word_starts(part: str, offset: int) -> list[int]:
-    return [offset + space.end() for space in re.finditer(r"\s+(?=\S)", part) if space.start() > 0]
+    spaces = (space.span() for space in re.finditer(r"\s+", part))
+    return [offset + end for start, end in spaces if start > 0 and end < len(part)]
 
 
 def _character_runs(part: str, offset: int, *, length: int) -> list[int]:
