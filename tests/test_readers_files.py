@@ -110,7 +110,9 @@ def test_a_folder_may_have_a_name_like_a_file(tmp_path: Path) -> None:
 def test_a_named_pipe_is_not_waited_for(news: Path) -> None:
     os.mkfifo(news / "pipe.txt")
 
-    assert set(read(news)[0]) == {"b.txt", "a/c.md", "d"}
+    texts, log = read(news)
+    assert set(texts) == {"b.txt", "a/c.md", "d"}
+    assert log.notes == [f"{news / 'pipe.txt'}: not read: it is no regular file"]
     assert set(read(f"{news}/*.txt")[0]) == {"b.txt"}
     with pytest.raises(CorpusError, match=r"is neither a folder nor a regular file$"):
         read(news / "pipe.txt")
@@ -339,7 +341,38 @@ def test_a_file_name_that_is_no_text_is_a_problem_and_the_rest_is_read(news: Pat
     texts, log = read(news)
 
     assert set(texts) == {"b.txt", "a/c.md", "d"}
-    assert ["surrogate" in problem.reason for problem in log.problems] == [True]
+    assert [problem.place for problem in log.problems] == [f"{news}/caf\\udce9.txt"]
+    assert "its name is not UTF-8" in log.problems[0].reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
+def test_a_folder_whose_name_is_no_text_is_a_problem_also_of_articles_with_ids(news: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(news) + b"/caf\xe9"))
+    write(folder / "e.jsonl", '{"id": "e", "text": "The text of e."}')
+
+    texts, log = read(news)
+
+    assert set(texts) == {"b.txt", "a/c.md", "d"}
+    assert [problem.place for problem in log.problems] == [f"{news}/caf\\udce9/e.jsonl"]
+
+
+@pytest.mark.parametrize("source", ["\ud800", "\ud800/*.txt", "**/\ud800"])
+def test_half_of_a_surrogate_pair_names_no_file(source: str) -> None:
+    with pytest.raises(CorpusError, match=r"is no name that a file can have$"):
+        read(source)
+
+
+def test_a_folder_may_be_deeper_than_the_stack(news: Path) -> None:
+    folders = [f"{news}/{'d/' * depth}" for depth in range(1, 1201)]
+    for folder in folders:
+        os.mkdir(folder)  # noqa: PTH102 - nothing that calls itself for each level
+    file = write(Path(folders[-1]) / "e.txt", "The text of e.")
+    try:
+        assert read(news)[0][f"{'d/' * 1200}e.txt"] == "The text of e."
+    finally:
+        file.unlink()
+        for folder in reversed(folders):
+            os.rmdir(folder)  # noqa: PTH106
 
 
 def test_the_first_problem_is_raised_where_no_log_takes_it(news: Path) -> None:

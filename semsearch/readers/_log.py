@@ -57,7 +57,7 @@ class ReadingLog:
 
     def note(self, place: str, what: str) -> None:
         """Record what was done to read ``place``."""
-        self.notes.append(f"{place}: {what}")
+        self.notes.append(f"{place}: {what}".encode("utf-8", "backslashreplace").decode())
 
 
 ReadFormat = Callable[[BinaryIO, Origin, ReadingLog], Iterator[Located]]

@@ -6,12 +6,13 @@ import glob
 import itertools
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.errors import CorpusError
 from semsearch.readers._log import Origin, ReadingLog
+from semsearch.records import is_unicode
 
 __all__ = ["SourceFile", "find_files", "id_prefixes"]
 
@@ -65,11 +66,8 @@ def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str], prefi
         CorpusError: If ``source`` does not exist, is no folder or regular file, or names a single file of a format
             that is not read.
     """
-    if not source:
-        raise CorpusError(repr(source), "a path must not be empty: name a folder, a file, a glob or '-'")
+    _require_name(source)
     path = Path(source)
-    if "\x00" in source:
-        raise CorpusError(repr(source), "a path must not contain NUL characters")
     if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, no error for a name that no file can have
         files = _files_below(path, log, suffixes)
     elif os.path.exists(source):  # noqa: PTH110
@@ -83,24 +81,63 @@ def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str], prefi
     else:
         raise CorpusError(source, "no such file or folder: name a folder, a file, a glob or '-' for standard input")
     for found, origin in files:
-        yield SourceFile(found, origin._replace(id=prefix + origin.id))
+        if is_unicode(origin.place):
+            yield SourceFile(found, origin._replace(id=prefix + origin.id))
+        else:
+            log.problem(origin.place, "its name is not UTF-8, and an article could not be cited by it: rename it")
+
+
+def _require_name(source: str) -> None:
+    """Raise a CorpusError of what no file or folder can be called."""
+    if not source:
+        raise CorpusError(repr(source), "a path must not be empty: name a folder, a file, a glob or '-'")
+    if "\x00" in source:
+        raise CorpusError(repr(source), "a path must not contain NUL characters")
+    try:
+        os.fsencode(source)
+    except UnicodeEncodeError:
+        raise CorpusError(repr(source), "is no name that a file can have") from None
 
 
 def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
     def unreadable(error: OSError) -> None:
         log.problem(str(error.filename), f"the folder cannot be read ({error.strerror})")
 
-    for folder, subfolders, names in os.walk(root, onerror=unreadable):
-        here = Path(folder)
+    for here, subfolders, names in _walk(root, unreadable):
         for name in list(subfolders):
             if _is_link(here / name, log) or name.startswith("."):
                 subfolders.remove(name)
-        subfolders.sort()
         below = here.relative_to(root).as_posix()
-        for name in sorted(names):
+        for name in names:
             path = here / name
             if _is_wanted(path, log, suffixes):
                 yield SourceFile(path, Origin(str(path), name if below == "." else f"{below}/{name}"))
+
+
+def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield each folder with the names of its subfolders and of its files, sorted; what is taken off is not entered.
+
+    Before Python 3.12 ``os.walk`` calls itself for each level, and ends where the stack does.
+    """
+    waiting = [root]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as entries:
+                found = sorted((entry.name, _is_folder(entry)) for entry in entries)
+        except OSError as error:
+            unreadable(error)
+            continue
+        subfolders = [name for name, is_folder in found if is_folder]
+        yield here, subfolders, [name for name, is_folder in found if not is_folder]
+        waiting += [here / name for name in reversed(subfolders)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _matches(pattern: str) -> list[str]:
@@ -110,9 +147,9 @@ def _matches(pattern: str) -> list[str]:
         return sorted(glob.glob(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
     found: set[str] = set()
     for base in glob.glob(head) if head else ["."]:  # noqa: PTH207
-        for folder, subfolders, _ in os.walk(base):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            found.update(_matches(str(Path(glob.escape(folder), tail.lstrip("/") or "*"))))
+        for folder, subfolders, _ in _walk(Path(base), lambda _: None):
+            subfolders[:] = [n for n in subfolders if not n.startswith(".") and not (folder / n).is_symlink()]
+            found.update(_matches(str(Path(glob.escape(str(folder)), tail.lstrip("/") or "*"))))
     return sorted(os.path.normpath(path) if not head else path for path in found)
 
 
@@ -150,8 +187,11 @@ def _is_wanted(path: Path, log: ReadingLog, suffixes: Collection[str]) -> bool:
     if stat.S_ISLNK(mode):
         return not _is_link(path, log)
     suffix = path.suffix.lower()
-    if not stat.S_ISREG(mode) or path.name.startswith(".") or suffix not in suffixes:
-        log.ignored[suffix or path.name] += 1
+    if path.name.startswith(".") or suffix not in suffixes:
+        log.ignored[(suffix or path.name).encode("utf-8", "backslashreplace").decode()] += 1
+        return False
+    if not stat.S_ISREG(mode):
+        log.note(str(path), "not read: it is no regular file")
         return False
     return True
 
