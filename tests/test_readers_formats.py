@@ -17,6 +17,7 @@ from semsearch.readers._fields import parse_date
 
 DAY = dt.date(2022, 1, 7)
 
+TOO_LARGE = "is larger than 16 MiB, which no article is: split it"
 Read = Callable[[str, "str | bytes"], tuple[list[Article], ReadingLog]]
 
 
@@ -162,13 +163,72 @@ def test_broken_front_matter_is_a_problem_with_its_line(read: Read, content: str
 
 @pytest.mark.parametrize(
     "field",
-    ["flag: !!bool perhaps", "when: !!timestamp soon", "count: !!int ''", "self: &a [*a]", f"count: {'9' * 5000}"],
+    [
+        "flag: !!bool perhaps",
+        "when: !!timestamp soon",
+        "count: !!int ''",
+        "self: &a [*a]",
+        "title: &a [*a]",
+        "date: &a {a: *a}",
+        "a: !!int {a: b}",
+    ],
 )
 def test_front_matter_that_the_parser_trips_over_is_a_problem(read: Read, field: str) -> None:
     articles, log = read("a.md", f"---\ntitle: Arrival\n{field}\n---\nText.")
 
     assert articles == []
     assert [problem.place.partition(":")[0] for problem in log.problems] == ["a.md"]
+
+
+@pytest.mark.parametrize("field", ["n", "title", "date"])
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1" + ":1" * 5000, "1" + ":1" * 5000 + ".5"])
+def test_a_number_in_front_matter_that_is_too_long_is_text(read: Read, field: str, number: str) -> None:
+    (article,), log = read("a.md", f"---\n{field}: {number}\n---\nText.")
+
+    kept = "published" if field == "date" else field
+    assert (article.title or article.metadata[kept]) == number
+    assert log.problems == []
+
+
+def test_aliases_in_front_matter_are_read(read: Read) -> None:
+    (article,), _ = read("a.md", "---\na: &a [1, 2]\nb: *a\nc: &c {d: *a}\ne: {<<: *c, f: 3}\n---\nText.")
+
+    assert article.metadata == {"a": [1, 2], "b": [1, 2], "c": {"d": [1, 2]}, "e": {"d": [1, 2], "f": 3}}
+
+
+@pytest.mark.parametrize("entry", ["[{}]", "{{<<: [{}]}}"], ids=["lists", "merged"])
+def test_aliases_that_stand_for_too_much_are_a_problem(read: Read, entry: str) -> None:
+    lines = [f"a{n}: &a{n} {entry.format(', '.join([f'*a{n - 1}'] * 10))}" for n in range(1, 9)]
+    articles, log = read("a.md", "\n".join(["---", "a0: &a0 {x: y}", *lines, "---", "Text."]))
+
+    assert articles == []
+    assert [problem.reason for problem in log.problems] == [
+        "the front matter is not YAML (its aliases stand for too much)"
+    ]
+
+
+def test_front_matter_of_more_than_a_million_characters_is_a_problem(read: Read) -> None:
+    articles, log = read("a.md", f"---\ntitle: {'a' * 1_000_000}\n---\nText.")
+
+    assert articles == []
+    assert [problem.reason for problem in log.problems] == ["the front matter has more than 1,000,000 characters"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
+def test_a_file_of_more_than_16_mib_is_a_problem(read: Read, name: str) -> None:
+    articles, log = read(name, "a" * ((16 << 20) + 1))
+
+    assert articles == []
+    assert [problem.reason for problem in log.problems] == [TOO_LARGE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_line_of_more_than_16_mib_is_a_problem_and_the_rest_is_read(read: Read, encoding: str) -> None:
+    line = '{"text": "A line."}'
+    articles, log = read("a.jsonl", "\n".join([line, "a" * ((16 << 20) + 1), line]).encode(encoding))
+
+    assert [article.id for article in articles] == ["a.jsonl:1", "a.jsonl:3"]
+    assert [(problem.place, problem.reason) for problem in log.problems] == [("a.jsonl:2", TOO_LARGE)]
 
 
 def test_an_impossible_date_in_front_matter_does_not_cost_the_article(read: Read) -> None:

@@ -41,6 +41,16 @@ def article_from_fields(
         text: The body, where it is not among the fields.
         title: Serves where the fields have none.
     """
+    try:
+        return Located(origin.place, _article(fields, origin, log, text, title))
+    except ValueError as error:
+        log.problem(origin.place, str(error))
+    except RecursionError:
+        log.problem(origin.place, "a field is nested too deeply, or holds itself")
+    return None
+
+
+def _article(fields: Mapping[str, Any], origin: Origin, log: ReadingLog, text: str | None, title: str) -> Article:
     rest = {str(name): value for name, value in fields.items()}
     kept: dict[str, Any] = {}
     if isinstance(rest.get("metadata"), Mapping):
@@ -55,24 +65,16 @@ def article_from_fields(
         rest["published"] = unread
     body = found["text"] if text is None else text
     headline = _as_line(found["title"]) or title
-    try:
-        article = Article(
-            id=origin.id if found["id"] is None else str(found["id"]).strip(),
-            # A record that is only a title is still something to find.
-            text=_unix_lines(body) if body not in (None, "") else headline,
-            title=headline,
-            published=published,
-            source=_as_line(found["source"]) or None,
-            url=_as_line(found["url"]) or None,
-            metadata={name: _as_json(value) for name, value in rest.items()},
-        )
-    except ValueError as error:
-        log.problem(origin.place, str(error))
-        return None
-    except RecursionError:
-        log.problem(origin.place, "a field is nested too deeply, or holds itself")
-        return None
-    return Located(origin.place, article)
+    return Article(
+        id=origin.id if found["id"] is None else str(found["id"]).strip(),
+        # A record that is only a title is still something to find.
+        text=_unix_lines(body) if body not in (None, "") else headline,
+        title=headline,
+        published=published,
+        source=_as_line(found["source"]) or None,
+        url=_as_line(found["url"]) or None,
+        metadata={name: _as_json(value) for name, value in rest.items()},
+    )
 
 
 def parse_date(text: str) -> dt.date | None:

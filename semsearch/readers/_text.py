@@ -5,10 +5,14 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from typing import BinaryIO
 
 from semsearch.readers._log import Origin, ReadingLog
 
-__all__ = ["decode", "marked_encoding"]
+__all__ = ["MOST_BYTES", "decode", "marked_encoding", "read_text", "too_large"]
+
+MOST_BYTES = 16 << 20
+"""Of an article as it stands in a file: three times the longest novels. What a build keeps in memory is bounded so."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -29,6 +33,15 @@ _MINIMUM_CONFIDENCE = 0.15
 """Below it the detector is guessing: damaged UTF-8, noise and a lone accent stay under it, see the tests."""
 
 
+def read_text(stream: BinaryIO, origin: Origin, log: ReadingLog) -> str | None:
+    """Read and :func:`decode` a whole file; log a problem and return None where there is too much of it."""
+    raw = stream.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        too_large(origin.place, log)
+        return None
+    return decode(raw, origin, log)
+
+
 def decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     """Decode a whole file and give it Unix line ends; log a problem and return None where that is not certain."""
     text = _decode(raw, origin, log)
@@ -41,6 +54,11 @@ def decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
         log.problem(origin.place, _what_escapes_say(text))
         return None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def too_large(place: str, log: ReadingLog) -> None:
+    """Log that there is more than an article can be."""
+    log.problem(place, f"is larger than {MOST_BYTES >> 20} MiB, which no article is: split it")
 
 
 def marked_encoding(raw: bytes) -> str | None:

@@ -10,9 +10,11 @@ from typing import Any, BinaryIO
 
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._text import marked_encoding
+from semsearch.readers._text import MOST_BYTES, marked_encoding, too_large
 
 __all__ = ["read_jsonlines"]
+
+_CHUNK = 1 << 16
 
 
 def read_jsonlines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Located]:
@@ -47,17 +49,26 @@ def _read_object(line: str, here: Origin, log: ReadingLog) -> dict[str, Any] | N
 
 def _decoded_lines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank, each with its number."""
-    first = stream.readline()
-    chunks = itertools.chain([first], stream)
+    first = stream.readline(MOST_BYTES + 1)
     marked = marked_encoding(first)
-    is_utf8 = marked in {None, "utf-8-sig"}
-    lines = _utf8_lines(chunks, origin, log) if is_utf8 else _marked_lines(chunks, str(marked), origin, log)
+    if marked in {None, "utf-8-sig"}:
+        lines = _utf8_lines(first, stream, origin, log)
+    else:
+        # In UTF-16 what ends a line of bytes may be half of a character, or be missing.
+        chunks = itertools.chain([first], iter(lambda: stream.readline(_CHUNK), b""))
+        lines = _marked_lines(chunks, str(marked), origin, log)
     return ((number, line.rstrip()) for number, line in lines if line.strip())
 
 
-def _utf8_lines(chunks: Iterable[bytes], origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
+def _utf8_lines(first: bytes, stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
     invalid = 0
+    chunks = itertools.chain([first], iter(lambda: stream.readline(MOST_BYTES + 1), b""))
     for number, raw in enumerate(chunks, start=1):
+        if len(raw) > MOST_BYTES:
+            too_large(f"{origin.place}:{number}", log)
+            while raw and not raw.endswith(b"\n"):
+                raw = stream.readline(_CHUNK)  # noqa: PLW2901 - the rest of the line
+            continue
         line = _as_utf8(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw)
         if isinstance(line, str):
             yield number, line
@@ -81,15 +92,23 @@ def _as_utf8(raw: bytes) -> str | UnicodeDecodeError:
 def _marked_lines(chunks: Iterable[bytes], encoding: str, origin: Origin, log: ReadingLog) -> Iterator[tuple[int, str]]:
     """Decode a file with the byte order mark of UTF-16 or UTF-32, in which a line end is several bytes."""
     number = 1
-    parts: list[str] = []
+    parts: list[str] = []  # of the line that is being read, and how long they are
+    length = 0
     try:
         for text in codecs.iterdecode(chunks, encoding):
             *ends, rest = text.split("\n")
             for end in ends:
-                yield number, "".join([*parts, end])
+                if length <= MOST_BYTES:
+                    yield number, "".join([*parts, end])
                 parts.clear()
+                length = 0
                 number += 1
-            parts.append(rest)
+            if length <= MOST_BYTES:
+                parts.append(rest)
+                length += len(rest)
+                if length > MOST_BYTES:
+                    too_large(f"{origin.place}:{number}", log)
+                    parts.clear()
     except UnicodeDecodeError:
         # What follows cannot be trusted: it may be off by a byte.
         name = encoding.upper()

@@ -10,7 +10,7 @@ import yaml
 
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._text import decode
+from semsearch.readers._text import read_text
 
 __all__ = ["read_markdown"]
 
@@ -19,13 +19,60 @@ _UNCLOSED = re.compile(r"\A---[ \t]*\n[A-Za-z_]\w*:(?:\s|$)", re.MULTILINE)
 _FIELD = re.compile(r"""[ \t]*(["']?)[^\W\d][\w.-]*\1[ \t]*:(?:\s|$)""")
 
 
+_MOST_CHARACTERS = 1_000_000
+"""Of front matter; YAML takes a second or two for so many, and a kilobyte for some."""
+_LONGEST_NUMBER = 1000
+"""Characters; longer ones are text. YAML reads some in a time that grows with their square, and Python writes none."""
+_NEW, _OPEN = -1, -2  # in place of the size of a node
+
+
 class _PlainLoader(yaml.SafeLoader):
-    """Leaves dates as text, so that an impossible one is a note and not the end of the article."""
+    """Leaves dates as text, so that an impossible one is a note and not the end of the article.
+
+    Refuses what a few aliases make of a few lines: each stands for all that the one before it stands for, ten times.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - how YAML's loaders are made
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def get_single_data(self) -> Any:
+        node = self.get_single_node()
+        if node is None:
+            return None
+        # What is written once has at most three for two characters of it: a scalar's own, and one for each node.
+        if _written_out(node, {}) > 3 * _MOST_CHARACTERS:
+            raise yaml.constructor.ConstructorError(None, None, "its aliases stand for too much", node.start_mark)
+        return self.construct_document(node)
+
+
+def _written_out(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """Return how much there is below a node, an alias counted as all that it stands for."""
+    size = known.get(node, _NEW)
+    if size == _OPEN:
+        raise yaml.constructor.ConstructorError(None, None, "an alias stands within what it names", node.start_mark)
+    if size == _NEW:
+        known[node] = _OPEN
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        below = sum(_written_out(part, known) for entry in parts for part in _nodes(entry))
+        known[node] = size = 1 + below + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
+    return size
+
+
+def _nodes(entry: Any) -> tuple[yaml.Node, ...]:
+    """Return the nodes of an entry: one of a sequence, the key and the value of a mapping."""
+    return entry if isinstance(entry, tuple) else (entry,)
+
+
+def _number(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    return (
+        node.value if len(node.value) > _LONGEST_NUMBER else yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+    )
+
+
+for _kind in ("int", "float"):
+    _PlainLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _number)
 
 
 def read_markdown(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Located]:
@@ -35,26 +82,16 @@ def read_markdown(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator
     it; the heading is then no part of the body. Between two thematic breaks (``---``) there is front matter only if it
     begins with ``name:``.
     """
-    text = decode(stream.read(), origin, log)
+    text = read_text(stream, origin, log)
     if text is None:
         return
     fields: dict[str, Any] = {}
     front_matter = _FRONT_MATTER.match(text)
     if front_matter is not None and _is_fields(front_matter["fields"]):
-        try:
-            fields = _PlainLoader(front_matter["fields"]).get_single_data() or {}
-        except yaml.reader.ReaderError as error:
-            line = front_matter["fields"].count("\n", 0, error.position) + 2
-            log.problem(f"{origin.place}:{line}", f"the front matter is not YAML (it holds {chr(error.character)!r})")
+        found = _read_fields(front_matter["fields"], origin, log)
+        if found is None:
             return
-        except Exception as error:  # noqa: BLE001 - a tag such as !!bool raises whatever its value provokes
-            mark = getattr(error, "problem_mark", None)
-            line = 2 if mark is None else mark.line + 2  # after the line of dashes, and counting from 1
-            log.problem(f"{origin.place}:{line}", f"the front matter is not YAML ({getattr(error, 'problem', error)})")
-            return
-        if not isinstance(fields, dict):
-            log.problem(f"{origin.place}:2", "the front matter is not a list of 'name: value' lines")
-            return
+        fields = found
         text = text[front_matter.end() :]
     elif _UNCLOSED.match(text):
         log.problem(f"{origin.place}:1", "the front matter that begins here is never closed with '---'")
@@ -65,6 +102,28 @@ def read_markdown(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator
     located = article_from_fields(fields, origin, log, text=text.strip("\n"), title=title)
     if located is not None:
         yield located
+
+
+def _read_fields(block: str, origin: Origin, log: ReadingLog) -> dict[str, Any] | None:
+    """Return the fields of front matter, none if it is empty; log a problem and return None if it is none."""
+    if len(block) > _MOST_CHARACTERS:
+        log.problem(f"{origin.place}:2", f"the front matter has more than {_MOST_CHARACTERS:,} characters")
+        return None
+    try:
+        fields = _PlainLoader(block).get_single_data() or {}
+    except yaml.reader.ReaderError as error:
+        line = block.count("\n", 0, error.position) + 2
+        log.problem(f"{origin.place}:{line}", f"the front matter is not YAML (it holds {chr(error.character)!r})")
+        return None
+    except Exception as error:  # noqa: BLE001 - a tag such as !!bool raises whatever its value provokes
+        mark = getattr(error, "problem_mark", None)
+        line = 2 if mark is None else mark.line + 2  # after the line of dashes, and counting from 1
+        log.problem(f"{origin.place}:{line}", f"the front matter is not YAML ({getattr(error, 'problem', error)})")
+        return None
+    if not isinstance(fields, dict):
+        log.problem(f"{origin.place}:2", "the front matter is not a list of 'name: value' lines")
+        return None
+    return fields
 
 
 def _is_fields(block: str) -> bool:

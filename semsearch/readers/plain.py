@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from semsearch.readers._fields import article_from_fields, parse_date
 from semsearch.readers._furniture import Furniture, dateline_source, is_button, is_dateline, read_furniture
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._text import decode
+from semsearch.readers._text import read_text
 
 __all__ = ["read_plain"]
 
@@ -38,7 +38,7 @@ def read_plain(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Lo
     body: buttons ("Save", "Share"), the time stamp, which gives the date, and the byline, which is kept as the
     metadata ``author``. The dateline gives the source and stays.
     """
-    text = decode(stream.read(), origin, log)
+    text = read_text(stream, origin, log)
     if text is None:
         return
     page = _read_page(text.split("\n"))
