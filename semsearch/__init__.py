@@ -22,6 +22,7 @@ from semsearch.errors import (
     IndexFormatError,
     IndexLockedError,
     IndexNotFoundError,
+    IndexWriteError,
     ModelNotFoundError,
     SemsearchError,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "IndexLockedError",
     "IndexNotFoundError",
     "KeptGeneration",
+    "IndexWriteError",
     "ModelNotFoundError",
     "Passage",
     "Progress",

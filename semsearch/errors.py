@@ -9,6 +9,7 @@ semsearch itself can tell you about is a :class:`SemsearchError`::
     ├── IndexFormatError               3   the index was written by a newer semsearch
     ├── EmbedderMismatchError          3   the index was built with another embedder
     ├── IndexCorruptError              4   a file of the index is missing or damaged
+    ├── IndexWriteError                1   a file of the index cannot be written: the disk is full, say
     ├── IndexLockedError               5   another process is writing to the index
     └── ModelNotFoundError             6   the embedding model is not on this machine
 
@@ -30,6 +31,7 @@ __all__ = [
     "IndexFormatError",
     "IndexLockedError",
     "IndexNotFoundError",
+    "IndexWriteError",
     "ModelNotFoundError",
     "SemsearchError",
 ]
@@ -79,6 +81,18 @@ class IndexCorruptError(SemsearchError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}; rebuild the index with 'semsearch rebuild-index'")
+        self.path = path
+        self.reason = reason
+
+
+class IndexWriteError(SemsearchError):
+    """A file of the index cannot be written. ``path`` names it; what was committed before stays as it is.
+
+    The error of the operating system is its ``__cause__``.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
 

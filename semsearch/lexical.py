@@ -167,12 +167,12 @@ class LexicalIndex:
             return False
         _write_documents(folder, documents, built)
         of_build, since = _hashes(zip(gone.tolist(), removed, strict=True), balance, built)
-        _with_more(_read_removed(before, _REMOVED), of_build).tofile(folder / _REMOVED)
+        (folder / _REMOVED).write_bytes(_with_more(_read_removed(before, _REMOVED), of_build).tobytes())
         if known > built:
             since = _with_more(_read_removed(before, _REMOVED_SINCE), since)
         else:  # those that were counted are no documents of the engine's any more
             since = _with_more(np.empty((0, 2), np.uint64), _hashes([], balance, built)[1])
-        since.tofile(folder / _REMOVED_SINCE)
+        (folder / _REMOVED_SINCE).write_bytes(since.tobytes())
         return True
 
     @classmethod
@@ -368,7 +368,8 @@ def _read_documents(folder: Path) -> tuple[NDArray[np.int64], int]:
 
 
 def _write_documents(folder: Path, documents: NDArray[np.int64], built: int) -> None:
-    np.concatenate([[[built, 0]], documents.reshape(-1, 2)]).astype(_DOCUMENT).tofile(folder / _DOCUMENTS)
+    table = np.concatenate([[[built, 0]], documents.reshape(-1, 2)]).astype(_DOCUMENT)
+    (folder / _DOCUMENTS).write_bytes(table.tobytes())  # tofile does not notice that a disk is full
 
 
 def _read_removed(folder: Path, name: str) -> NDArray[np.uint64]:

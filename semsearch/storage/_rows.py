@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semsearch.errors import IndexCorruptError
-from semsearch.storage._files import FileWriter, link_file
+from semsearch.storage._files import FileWriter, link_file, write_array, writing
 from semsearch.storage._layout import CHECKS, EMBEDDINGS, SEGMENTS, TOKEN_SPANS
 from semsearch.storage.manifest import FileRecord
 
@@ -106,7 +106,7 @@ class RowsWriter:
         """Write what is taken over after the last new passage, and finish the files."""
         self._write(len(self._rows_before), np.empty((0, self._shape[1]), dtype=np.float16), ())
         self.files[EMBEDDINGS] = self._stream.close()
-        np.save(self._folder / CHECKS, self._checks)
+        write_array(self._folder / CHECKS, self._checks)
         if self._tokens is not None:
             self.files.update(self._tokens.close())
 
@@ -149,7 +149,8 @@ class _SegmentsWriter:
         self._folder = folder
         self._before = before
         self._spans = np.zeros((len(rows_before), 3), dtype=np.int64)
-        (folder / SEGMENTS).mkdir()
+        with writing(folder / SEGMENTS):
+            (folder / SEGMENTS).mkdir()
         self._name = f"{SEGMENTS}/{folder.name.lower()}.u8"
         self._stream = FileWriter(folder / self._name)
         self._written = 0  # tokens
@@ -195,12 +196,13 @@ class _SegmentsWriter:
         if self._written:
             files[self._name] = own
         else:
-            (self._folder / self._name).unlink()
+            with writing(self._folder / self._name):
+                (self._folder / self._name).unlink()
         for name in self._kept:
             assert self._before is not None  # noqa: S101 - for the type checker
             link_file(self._before.folder / name, self._folder / name)
             files[name] = self._before.manifest.files[name]
-        np.save(self._folder / TOKEN_SPANS, self._spans)
+        write_array(self._folder / TOKEN_SPANS, self._spans)
         return files
 
     def discard(self) -> None:

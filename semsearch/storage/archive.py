@@ -19,10 +19,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from semsearch.errors import IndexCorruptError, SemsearchError
+from semsearch.errors import IndexCorruptError, IndexWriteError
 from semsearch.filters import Filter, field_name
 from semsearch.records import Article, Passage
 from semsearch.storage import _where
+from semsearch.storage._files import write_array
 from semsearch.storage._layout import ARTICLES, KEYS, PASSAGES
 from semsearch.storage._tables import load_table
 from semsearch.storage._texts import pack_text, unpack_text
@@ -126,13 +127,13 @@ class ArchiveWriter:
         # Nobody reads the file before it is closed, synced and published: no journal is needed until then.
         self._path = folder / ARTICLES
         self._before = before
-        self._connection = sqlite3.connect(self._path, isolation_level=None, uri=True)
-        self._connection.executescript(
-            f"PRAGMA page_size = {_PAGE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-        )
-        if before is not None:
-            self._connection.execute("ATTACH ? AS before", (before.uri,))
-        self._connection.executescript("BEGIN;" + _SCHEMA)
+        with self._errors():
+            self._connection = sqlite3.connect(self._path, isolation_level=None, uri=True)
+        try:
+            self._begin()
+        except IndexWriteError:
+            self._connection.close()
+            raise
         self._closed = False
         self._waiting: list[tuple[int, str | None, int]] = []  # articles to take over: row, place, row before
         self._files: dict[str, ReadFile] = {}
@@ -144,6 +145,15 @@ class ArchiveWriter:
         self.passages = 0
         self.tokens = 0
         self.truncated = 0
+
+    def _begin(self) -> None:
+        with self._errors():
+            self._connection.executescript(
+                f"PRAGMA page_size = {_PAGE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+            )
+            if self._before is not None:
+                self._connection.execute("ATTACH ? AS before", (self._before.uri,))
+            self._connection.executescript("BEGIN;" + _SCHEMA)
 
     def place_of(self, article_id: str) -> str | None:
         """Return the place that the article with this id came from, or None if there is none yet."""
@@ -233,8 +243,8 @@ class ArchiveWriter:
             self._connection.execute(_INDEX)  # at the end, where it is written in order
             self._connection.execute("COMMIT")
         folder = self._path.parent
-        np.save(folder / PASSAGES, np.array(self._passages, dtype=np.uint32).reshape(-1, _PASSAGE_COLUMNS))
-        np.save(folder / KEYS, np.frombuffer(self._keys, dtype=np.uint8).reshape(-1, _KEY_BYTES))
+        write_array(folder / PASSAGES, np.array(self._passages, dtype=np.uint32).reshape(-1, _PASSAGE_COLUMNS))
+        write_array(folder / KEYS, np.frombuffer(self._keys, dtype=np.uint8).reshape(-1, _KEY_BYTES))
 
     def discard(self) -> None:
         """Let go of the file, whatever state it is in."""
@@ -272,7 +282,9 @@ class ArchiveWriter:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise SemsearchError(f"{self._path}: cannot be written ({error}): is the disk full?") from None
+            raise IndexWriteError(
+                self._path, f"cannot be written ({error}): see whether that disk is full or broken and build again"
+            ) from error
 
 
 class KnownArticles(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from semsearch.errors import IndexLockedError
+from semsearch.storage._files import writing
 
 __all__ = ["writer_lock"]
 
@@ -20,6 +21,7 @@ def writer_lock(index: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: At once, if another writer holds it. It names that process.
+        IndexWriteError: If the lock's file cannot be made.
     """
     # Imported here, as who only reads needs neither.
     import socket
@@ -29,7 +31,8 @@ def writer_lock(index: Path) -> Iterator[None]:
     lock = filelock.FileLock(index / "writer.lock", timeout=0, thread_local=False)
     holder = index / "writer.json"
     try:
-        lock.acquire()
+        with writing(index / "writer.lock"):
+            lock.acquire()
     except filelock.Timeout:
         raise _locked(index, holder) from None
     try:
@@ -38,7 +41,8 @@ def writer_lock(index: Path) -> Iterator[None]:
             "host": socket.gethostname(),
             "since": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         }
-        holder.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        with contextlib.suppress(OSError):  # it is for people: what is locked is locked without it
+            holder.write_text(json.dumps(about) + "\n", encoding="utf-8")
         yield
     finally:
         with contextlib.suppress(OSError):

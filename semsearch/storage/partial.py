@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semsearch.storage._files import replace_durably
+from semsearch.storage._files import make_folder, replace_durably
 
 if TYPE_CHECKING:
     from semsearch.embedders import EmbedderSpec
@@ -95,7 +95,7 @@ class PartialRows:
 
     def keep(self, part: Embedded) -> None:
         """Write a part that is finished; it is on the disk when this returns."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         counts = np.array([len(codes) for codes in part.codes if self._bytes_per_token], dtype="<u4")
         arrays = [part.keys, part.vectors.astype("<f2"), counts, *part.codes]
         body = b"".join(array.tobytes() for array in arrays)
