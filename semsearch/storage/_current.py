@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from semsearch.errors import IndexCorruptError, IndexNotFoundError
+from semsearch.errors import IndexCorruptError, IndexNotFoundError, IndexWriteError
 from semsearch.storage._files import replace_durably
 from semsearch.storage._layout import MANIFEST
 from semsearch.storage.manifest import Manifest, parse_manifest
@@ -156,26 +156,45 @@ def next_id(index: Path) -> str:
 
 
 def publish(index: Path, generation: str, manifest: bytes) -> None:
-    """Make a generation, all of which is on the disk, the live one: at once."""
-    replace_durably(index / CURRENT, f"{generation} {hashlib.sha256(manifest).hexdigest()}\n".encode())
+    """Make a generation, all of which is on the disk, the live one: at once.
+
+    Raises:
+        IndexWriteError: If that cannot be.
+    """
+    try:
+        replace_durably(index / CURRENT, f"{generation} {hashlib.sha256(manifest).hexdigest()}\n".encode())
+    except IndexWriteError as error:
+        if _live_id(index) != generation:
+            raise
+        reason = f"the new index is in place but may not outlast a loss of power, as its folder {error.reason}"
+        raise IndexWriteError(error.path, reason) from error.__cause__
 
 
 def remove_generations(index: Path) -> None:
     """Remove what was never committed, and all generations but the live one and those before it that it says to keep.
 
-    Without a live one (none yet, or a damaged CURRENT) complete generations stay: one of them may be the last good.
+    Without a live one complete generations stay: one of them may be the last good. Where CURRENT is damaged that is
+    each that has a manifest; where none was ever published it may be half of one, which a loss of power left.
     A file that cannot be removed (Windows keeps what a reader has open) is tried again at the next build.
     """
     live = _live_id(index)
     kept = {live}
     if live is None:
-        kept.update(folder.name for folder in _complete(index))
+        published = (index / CURRENT).exists()
+        kept.update(folder.name for folder in _complete(index) if published or _has_whole_manifest(folder))
     else:
         before = [folder.name for folder in _complete(index) if folder.name < live]
         kept.update(before[max(0, len(before) - _count_kept(index)) :])
     for folder in _folders(index):
         if folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_whole_manifest(folder: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError, IndexCorruptError):
+        parse_manifest((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+        return True
+    return False
 
 
 def _count_kept(index: Path) -> int:

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Literal
 from semsearch._version import __version__
 from semsearch.errors import IndexCorruptError
 from semsearch.storage._current import GENERATIONS, live_generation, next_id, publish, read_current, remove_generations
-from semsearch.storage._files import link_file, record_of, sync_file, sync_folder, write_durably
+from semsearch.storage._files import (
+    link_file,
+    make_folder,
+    record_of,
+    sync_file,
+    sync_folder,
+    write_array,
+    write_durably,
+    writing,
+)
 from semsearch.storage._intact import has_codes, names_of_files, require_intact
 from semsearch.storage._layout import (
     ARTICLES,
@@ -80,7 +89,8 @@ class GenerationWriter:
         self._files: dict[str, FileRecord] = {}  # those whose checksums are known
         self.id = next_id(index)
         self.folder = generation_folder(index, self.id)
-        self.folder.mkdir()
+        with writing(self.folder):
+            self.folder.mkdir()
 
     def begin(self, before: Generation | None = None, *, articles: bool = False) -> ArchiveWriter:
         """Begin the archive.
@@ -109,12 +119,10 @@ class GenerationWriter:
             dimension: Components of a vector.
             rotation: What the tokens are coded with; None if there are none.
         """
-        import numpy as np
-
         from semsearch.storage._rows import RowsWriter
 
         if rotation is not None:
-            np.save(self.folder / TOKEN_ROTATION, rotation, allow_pickle=False)
+            write_array(self.folder / TOKEN_ROTATION, rotation)
         before = self._before if (rows_before >= 0).any() else None
         writer = RowsWriter(self.folder, before, rows_before, dimension, tokens=rotation is not None)
         try:
@@ -131,6 +139,13 @@ class GenerationWriter:
             archive: The finished archive of this generation.
             anew: Which of ``"articles"`` and ``"passages"`` to index anew, whatever the generation before has.
         """
+        with writing(self.folder / LEXICAL):
+            try:
+                self._write_lexical(archive, anew)
+            except ValueError as error:  # that is what tantivy raises, whatever went wrong
+                raise OSError(str(error)) from error
+
+    def _write_lexical(self, archive: Archive, anew: Collection[str]) -> None:
         from semsearch.lexical import LexicalIndex
 
         articles = self.archive.articles_before
@@ -152,7 +167,8 @@ class GenerationWriter:
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
-        write_durably(self.folder / DENSE, serialized.data)
+        with writing(self.folder / DENSE):
+            (self.folder / DENSE).write_bytes(serialized.data)
 
     def read_embeddings(self) -> NDArray[np.float16]:
         """Return the vectors that were written: ``(passages, dimension)`` float16, memory-mapped."""
@@ -187,13 +203,12 @@ class GenerationWriter:
     ) -> Manifest:
         """Bring every file to the disk, then the manifest, then make this the live generation."""
         self.archive.close()
-        files = {
-            path.relative_to(self.folder).as_posix(): path for path in sorted(self.folder.rglob("*")) if path.is_file()
-        }
+        paths = sorted(self.folder.rglob("*"))
+        files = {path.relative_to(self.folder).as_posix(): path for path in paths if path.is_file()}
         known = self._files | self._linked(files)
         for name in files.keys() - known.keys():
             sync_file(files[name])
-        for folder in {path.parent for path in files.values()}:
+        for folder in (self.folder, *(path for path in paths if path.is_dir())):
             sync_folder(folder)
         records = {name: known.get(name) or record_of(path) for name, path in files.items()}
         manifest = Manifest(
@@ -231,16 +246,21 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
 
     Raises:
         IndexLockedError: If another writer holds the index.
+        IndexWriteError: If the disk is full or broken.
     """
-    (index / GENERATIONS).mkdir(parents=True, exist_ok=True)
+    make_folder(index / GENERATIONS)
     with writer_lock(index):
+        # A writer that was killed may have published, and not lived to see that on the disk: until it is, the
+        # generation before must not go.
+        sync_folder(index)
         remove_generations(index)
         writer = GenerationWriter(index)
         try:
             yield writer
         finally:
             writer.discard()
-            remove_generations(index)
+            with contextlib.suppress(OSError):  # the next writer does it
+                remove_generations(index)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
