@@ -30,11 +30,11 @@ def writer_lock(index: Path) -> Iterator[None]:
 
     lock = filelock.FileLock(index / "writer.lock", timeout=0, thread_local=False)
     holder = index / "writer.json"
-    try:
-        with writing(index / "writer.lock"):
+    with writing(index / "writer.lock"):
+        try:
             lock.acquire()
-    except filelock.Timeout:
-        raise _locked(index, holder) from None
+        except filelock.Timeout:
+            raise _locked(index, holder) from None
     try:
         about = {
             "pid": os.getpid(),

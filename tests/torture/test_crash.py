@@ -143,7 +143,7 @@ class Judge:
             change(index)
             found: Any = sorted(answers(index)), sorted(path.name for path in index.iterdir())
             folders = sorted((index / "generations").iterdir())
-            is_clean = len(folders) <= 2 and folders[-1] == live(index) and all(map(_is_whole, folders))
+            is_clean = len(folders) <= 2 and folders[-1] == live(index) and all(map(is_whole, folders))
         except (OSError, SemsearchError, ValueError) as error:
             found, is_clean = error, False
         if found != (sorted(self.new), ["CURRENT", "generations", "writer.lock"]) or not is_clean:
@@ -168,7 +168,7 @@ def _answers_of_whole(index: Path) -> Answers | str | None:
         return f"{type(error).__name__}: {error}"
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Whether a generation has the files that its manifest names and no other."""
     return files_of(folder) == sorted(parse_manifest((folder / "manifest.json").read_bytes(), folder).files)
 
