@@ -13,7 +13,6 @@ import zipfile
 from pathlib import Path
 
 import semsearch
-from semsearch.storage import FORMAT_VERSION
 from tests.embedder import TokenWordEmbedder
 
 __all__ = ["ARTICLES", "FOLDER", "fixture_of", "unpack", "write_fixture"]
