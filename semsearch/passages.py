@@ -168,7 +168,7 @@ def article_context(article: Article, count_tokens: CountTokens, *, limit: int) 
         return ""
     limit = min(_TITLE_TOKENS, limit // 4)
     words = article.title.split()
-    while words and count_tokens([" ".join(words)])[0] > limit:
+    while words and _count_all([" ".join(words)], count_tokens=count_tokens)[0] > limit:
         words = words[: len(words) * 3 // 4]
     return " ".join(words) + "\n" if words else ""
 

@@ -10,7 +10,7 @@ import pytest
 
 import semsearch
 from semsearch import Article, Passage
-from semsearch.passages import TARGET_TOKENS, CountTokens, split_article, split_text
+from semsearch.passages import TARGET_TOKENS, CountTokens, article_context, find_sentences, split_article, split_text
 from tests.embedder import WordEmbedder
 
 MEGABYTE = 1_000_000
@@ -266,3 +266,14 @@ def test_the_parts_of_a_text_say_where_they_stand() -> None:
         Passage(sentence(100), paragraph=1, start=2, end=2 + len(sentence(100))),
         Passage(sentence(100), paragraph=1, start=4 + len(sentence(100)), end=len(text)),
     ]
+
+
+def test_sentences_of_a_text_longer_than_is_segmented_at_a_time_are_told_apart() -> None:
+    text = "The talks went on. " * 2000
+    assert [text[start:end] for start, end in find_sentences(text)] == ["The talks went on."] * 2000
+
+
+def test_a_word_of_a_megabyte_is_no_context() -> None:
+    assert (
+        article_context(Article("a", "Text.", title="t" * 1_000_000), lambda texts: [1] * len(texts), limit=250) == ""
+    )

@@ -60,6 +60,7 @@ _CACHE = 16_384  # KiB that SQLite may keep; without more than its 2 MiB it read
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
 _FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
 _SHOWN_NAMES = 20
+_TITLE = 1000  # characters; a file of 10 MB that is half a title would be gigabytes of words
 _KEY_BYTES = 16
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _PASSAGE_COLUMNS = 4  # article, paragraph, start, end
@@ -471,6 +472,8 @@ class Archive:
     def titled(self, unit: str, articles: NDArray[np.int64] | None = None) -> Iterator[tuple[str, str]]:
         """Yield texts, each after its article's title, in the order of the rows.
 
+        Before each of many passages stands the beginning of a title that is no headline: its first 1,000 characters.
+
         Args:
             unit: ``"articles"`` for the whole texts, ``"passages"`` for their passages.
             articles: ``(n,)`` int64, ascending: the rows of the articles; None for all.
@@ -483,7 +486,7 @@ class Archive:
                 continue
             whole = self._text(text)
             for _, _, start, end in self.passage_table[begins[row] : begins[row + 1]].tolist():
-                yield str(title), whole[start:end]
+                yield str(title)[:_TITLE], whole[start:end]
 
     def titled_rows(self, unit: str, rows: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
         """Yield the texts of some rows, ``(n,)`` int64, ascending: articles or passages, as :meth:`titled` has them."""
