@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tantivy
 
+from semsearch.errors import IndexCorruptError
 from semsearch.records import is_unicode
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ Text = str | Sequence[str]
 """A text, or its parts."""
 
 _WRITER_LOCK = ".tantivy-writer.lock"
+_MANAGED = ".managed.json"  # names files that the engine may remove
+_ENGINE_FILE = re.compile(r"[0-9a-z]+(\.[0-9a-z]+)+")
 
 
 class LexicalIndex:
@@ -64,28 +68,31 @@ class LexicalIndex:
     those of an index that never had it.
     """
 
+    OPTIONAL = (_REMOVED, _REMOVED_SINCE)
+    """Files that are read if they are there."""
+
     def __init__(
         self,
+        folder: Path,
         index: tantivy.Index,
-        documents: NDArray[np.int64] | None = None,
-        removed: NDArray[np.uint64] | None = None,
+        documents: NDArray[np.int64],
+        removed: NDArray[np.uint64],
     ) -> None:
         """Take the engine's index, and what :meth:`update` left.
 
         Args:
+            folder: Where it is.
             index: The engine's index.
             documents: ``(d, 2)`` int64: for each document its row, -1 if it has none any more, and its terms.
             removed: ``(m, 2)`` uint64: hashes of terms, ascending, and in how many removed documents each was.
         """
+        self._folder = folder
         self._index = index
         self._searcher = index.searcher()
         self._analyzer = _analyzer()
         self._exact = _exact_analyzer()
-        if documents is None:
-            documents = np.zeros((self._searcher.num_docs, 2), dtype=np.int64)
-            documents[:, 0] = np.arange(len(documents))
         self._rows = documents[:, 0]
-        self._removed = np.empty((0, 2), dtype=np.uint64) if removed is None else removed
+        self._removed = removed
         self._count = int((self._rows >= 0).sum())
 
     @classmethod
@@ -128,11 +135,17 @@ class LexicalIndex:
             phrases: As for :meth:`build`.
 
         Returns:
-            Whether it was done; where too much has changed nothing is left, and all is better built anew.
+            Whether it was done; where too much has changed nothing is left, and all is better built anew. So it is
+            where ``before`` does not hold what :meth:`build` writes: it may have come from anywhere.
         """
-        documents, built = _read_documents(before)
-        there = np.flatnonzero(documents[:, 0] >= 0)
-        if len(there) < _FEWEST or _segments(before)[1] != len(documents):
+        try:
+            documents, built = _read_documents(before)
+            _check_managed(before)
+            there = np.flatnonzero(documents[:, 0] >= 0)
+            fits = _segments(before)[1] == len(documents) and rows_before.max(initial=-1) < len(there)
+        except ValueError:
+            return False
+        if len(there) < _FEWEST or not fits:
             return False
         by_row = there[np.argsort(documents[there, 0])]  # the document of each row before
         rows = np.full(len(by_row), -1, dtype=np.int64)  # where each is now
@@ -182,16 +195,18 @@ class LexicalIndex:
         Raises:
             ValueError: If the folder does not hold such an index.
         """
-        with _unicode_path(folder) as path:
+        with _unicode_path(folder) as path, _panics_as_errors():
             index = tantivy.Index.open(path)
             _register_analyzers(index)
-        try:
-            documents, _ = _read_documents(folder)
-        except FileNotFoundError:
-            raise ValueError(f"there is no {_DOCUMENTS}") from None
+        if index.schema not in (_schema(phrases=False), _schema(phrases=True)):
+            raise ValueError("it has other fields")
+        _check_managed(folder)
+        documents, _ = _read_documents(folder)
         if _segments(folder)[1] != len(documents):
             raise ValueError(f"{_DOCUMENTS} is of another index")
-        return cls(index, documents, _added([_read_removed(folder, name) for name in (_REMOVED, _REMOVED_SINCE)]))
+        removed = _added([_read_removed(folder, name) for name in (_REMOVED, _REMOVED_SINCE)])
+        with _panics_as_errors():
+            return cls(folder, index, documents, removed)
 
     def __len__(self) -> int:
         return self._count
@@ -234,6 +249,8 @@ class LexicalIndex:
                 break
             depth *= 4
         order = np.lexsort((found, -scores))[:k]
+        if len(set(found[order].tolist())) < len(order):
+            raise IndexCorruptError(self._folder, "holds a text twice")
         return found[order], scores[order]
 
     def with_phrase(self, phrase: str) -> NDArray[np.int64]:
@@ -259,7 +276,7 @@ class LexicalIndex:
         frequency = self.term_frequency(term)
         if len(self._rows) == self._count or frequency == 0:
             return query
-        counted = _idf(self._searcher.doc_freq(_FIELD, term), len(self._rows))
+        counted = _idf(self._counted(term), len(self._rows))
         return tantivy.Query.boost_query(query, _idf(frequency, self._count) / counted)
 
     @cached_property
@@ -271,12 +288,33 @@ class LexicalIndex:
     def _run(self, query: tantivy.Query, limit: int) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
         """Return rows, their scores, and whether there are no more."""
         limit = max(1, min(limit, len(self._rows)))
-        hits = self._searcher.search(query, limit=limit, count=False).hits
+        with self._failures():
+            hits = self._searcher.search(query, limit=limit, count=False).hits
+            numbers = np.array(self._searcher.fast_field_values(_ROW, [address for _, address in hits]), np.uint64)
         scores = np.array([score for score, _ in hits], dtype=np.float64)
-        numbers = np.array(self._searcher.fast_field_values(_ROW, [address for _, address in hits]), dtype=np.int64)
-        rows = self._rows[numbers].astype(np.int64)
+        if not (numbers < len(self._rows)).all() or not np.isfinite(scores).all():
+            raise IndexCorruptError(self._folder, "finds what is not there")
+        rows = self._rows[numbers.astype(np.int64)]
         there = rows >= 0
         return rows[there], scores[there], len(hits) < limit or limit == len(self._rows)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Name the index where the engine fails: a manifest vouches for the bytes of its files, not for what they are.
+
+        Raises:
+            IndexCorruptError: If it does.
+        """
+        try:
+            with _panics_as_errors():
+                yield
+        except (ValueError, TypeError, OverflowError) as error:
+            raise IndexCorruptError(self._folder, f"cannot be searched ({error})") from None
+
+    def _counted(self, term: str) -> int:
+        """Return in how many documents the engine has a term, removed ones too."""
+        with self._failures():
+            return min(int(self._searcher.doc_freq(_FIELD, term)), len(self._rows))
 
     def document_frequency(self, word: str) -> int:
         """Return how many texts have ``word``; a stop word counts as being in all of them."""
@@ -285,12 +323,12 @@ class LexicalIndex:
 
     def term_frequency(self, term: str) -> int:
         """Return how many texts have the term, which is one of :meth:`terms`."""
-        counted = int(self._searcher.doc_freq(_FIELD, term))
+        counted = self._counted(term)
         if len(self._removed):
             at = np.searchsorted(self._removed[:, 0], np.uint64(_hash(term)))
             if at < len(self._removed) and self._removed[at, 0] == _hash(term):
                 counted -= int(self._removed[at, 1])
-        return counted
+        return min(max(counted, 0), len(self))
 
     def highest_score(self, query: str) -> float:
         """Return the score that no text can exceed for ``query``: every term as often as it may be."""
@@ -336,6 +374,17 @@ def _writing(
     (folder / _WRITER_LOCK).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Raise a ValueError for a panic of the engine, whose own exception is no child of Exception, and has no module."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(str(error)) from None
+
+
 def _balance(documents: NDArray[np.int64]) -> list[int]:
     """Return the lengths of documents that bring the mean of all to the mean of those that have a row.
 
@@ -359,12 +408,25 @@ def _hash(term: str) -> int:
 
 
 def _read_documents(folder: Path) -> tuple[NDArray[np.int64], int]:
-    """Return the rows and terms of the documents, ``(d, 2)``, and how many of them the build made."""
-    found = np.fromfile(folder / _DOCUMENTS, dtype=_DOCUMENT)
+    """Return the rows and terms of the documents, ``(d, 2)``, and how many of them the build made.
+
+    Raises:
+        ValueError: If there are none, or they do not have each row once.
+    """
+    try:
+        found = np.fromfile(folder / _DOCUMENTS, dtype=_DOCUMENT)
+    except FileNotFoundError:
+        raise ValueError(f"there is no {_DOCUMENTS}") from None
     if len(found) < 2 or len(found) % 2:
         raise ValueError(f"{_DOCUMENTS} is of another index")
     pairs = found.reshape(-1, 2).astype(np.int64)
-    return pairs[1:], int(pairs[0, 0])
+    documents, built = pairs[1:], int(pairs[0, 0])
+    rows = documents[documents[:, 0] >= 0, 0]
+    has_row = np.zeros(len(rows), dtype=bool)
+    has_row[rows[rows < len(rows)]] = True
+    if not has_row.all() or (documents < (-1, 0)).any() or not 0 <= built <= len(documents):
+        raise ValueError(f"{_DOCUMENTS} does not have each row once")
+    return documents, built
 
 
 def _write_documents(folder: Path, documents: NDArray[np.int64], built: int) -> None:
@@ -410,9 +472,32 @@ def _added(counted: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 
 def _segments(folder: Path) -> tuple[int, int]:
-    """Return the number of the engine's segments, and of the documents in them, removed ones too."""
-    segments = json.loads((folder / "meta.json").read_bytes())["segments"]
-    return len(segments), sum(segment["max_doc"] for segment in segments)
+    """Return the number of the engine's segments, and of the documents in them, removed ones too.
+
+    Raises:
+        ValueError: If the engine's file does not say so.
+    """
+    try:
+        segments = json.loads((folder / "meta.json").read_bytes())["segments"]
+        return len(segments), sum(segment["max_doc"] for segment in segments)
+    except (OSError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"meta.json is not the engine's ({error})") from None
+
+
+def _check_managed(folder: Path) -> None:
+    """Check that the engine, which removes files that it does not need any more, is led to none beyond its folder.
+
+    Raises:
+        ValueError: If it might be.
+    """
+    try:
+        names = json.loads((folder / _MANAGED).read_bytes())
+    except FileNotFoundError:
+        return
+    except RecursionError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and _ENGINE_FILE.fullmatch(name) for name in names):
+        raise ValueError(f"{_MANAGED} names something else than the engine's files")
 
 
 @contextlib.contextmanager

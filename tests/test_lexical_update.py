@@ -161,3 +161,29 @@ def test_documents_of_another_index_are_refused(tmp_path: Path, damage: bytes) -
     (tmp_path / "0" / "documents.i4").unlink()
     with pytest.raises(ValueError, match=r"there is no documents\.i4"):
         LexicalIndex.open(tmp_path / "0")
+
+
+@pytest.mark.parametrize("name", ["../victim", "{absolute}", "..", "a/b"])
+def test_the_engine_is_led_to_no_file_beyond_its_folder(tmp_path: Path, name: str) -> None:
+    """It removes files that its list has and that it does not need: a list from elsewhere could name any."""
+    random = Random(5)
+    old = [text(random) for _ in range(1100)]
+    built(tmp_path / "0", old)
+    victim = tmp_path / "victim"
+    victim.write_text("is still needed")
+    path = tmp_path / "0" / ".managed.json"
+    path.write_text(json.dumps([*json.loads(path.read_bytes()), name.format(absolute=victim)]))
+    assert not update(tmp_path / "1", tmp_path / "0", old, [*old, text(random)])
+    assert victim.exists()
+    with pytest.raises(ValueError, match="names something else than the engine's files"):
+        LexicalIndex.open(tmp_path / "0")
+
+
+@pytest.mark.parametrize(("document", "row"), [(3, 2), (3, 2000), (3, -2), (0, -1)])
+def test_documents_that_do_not_have_each_row_once_are_refused(tmp_path: Path, document: int, row: int) -> None:
+    built(tmp_path / "0", [text(Random(number)) for number in range(10)])
+    numbers = np.fromfile(tmp_path / "0" / "documents.i4", dtype="<i4")
+    numbers[2 + 2 * document] = row
+    numbers.tofile(tmp_path / "0" / "documents.i4")
+    with pytest.raises(ValueError, match="does not have each row once"):
+        LexicalIndex.open(tmp_path / "0")
