@@ -7,7 +7,7 @@ by less than its noise; reducing the dimensions to the same number of bytes lose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -28,6 +28,8 @@ _SHIFTS = np.array([0, 2, 4, 6], dtype=np.uint8)
 _VALUES = np.ascontiguousarray(_LEVELS[(np.arange(256)[:, None] >> _SHIFTS) & 3])
 _TABLE = _VALUES.view(np.complex128).ravel()
 _BLOCK = 1024  # tokens that are decoded at a time: their 1.5 MB stay in the processor's cache
+_PASSAGES_BLOCK = 1 << 16  # tokens of passages that are compared at a time
+_MOST_TOKENS = 1 << 16  # of a passage: no model reads as many
 _QUERY_ROWS = 16  # queries are padded to a multiple of it, which matrix products like
 
 
@@ -149,6 +151,8 @@ class TokenStore:
             raise ValueError("a passage has no tokens")
         if (start > sizes[segment] - count).any():
             raise ValueError("the tokens of a passage lie beyond the end of their segment")
+        if (count > _MOST_TOKENS).any():
+            raise ValueError(f"a passage has more than {_MOST_TOKENS} tokens")
         self.segments = segments
         self.spans = spans
         self.codec = codec
@@ -181,20 +185,22 @@ class TokenStore:
         Returns:
             ``(t, n)`` float32.
         """
-        found, starts = self._compare(query, rows)
-        return np.asarray(np.maximum.reduceat(found.T, starts, axis=0).T, dtype=np.float32)
+        parts = [np.maximum.reduceat(found.T, starts, axis=0) for found, starts in self._compare(query, rows)]
+        return np.asarray((parts[0] if len(parts) == 1 else np.concatenate(parts)).T, dtype=np.float32)
 
-    def similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-        """Return the cosines of the query's tokens with those of each passage: ``(t, tokens)`` float32 each."""
-        found, starts = self._compare(query, rows)
-        return np.split(found, starts[1:], axis=1)
+    def similarities(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        """Yield the cosines of the query's tokens with those of each passage: ``(t, tokens)`` float32 each."""
+        for found, starts in self._compare(query, rows):
+            yield from np.split(found, starts[1:], axis=1)
 
     def _compare(
         self, query: NDArray[np.float32], rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Compare a query with the tokens of passages, one after the other; also say where each one's begin."""
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Compare a query with the tokens of passages, some passages at a time; also say where each one's begin."""
         if self._check is not None:
             self._check(rows)
-        parts = [self.unchecked_codes_of(row) for row in rows.tolist()]
-        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        return self.codec.similarities(query, np.concatenate(parts)), starts
+        blocks = (np.cumsum(self.spans[rows, 2]) - 1) // _PASSAGES_BLOCK
+        for some in np.split(rows, np.flatnonzero(np.diff(blocks)) + 1):
+            parts = [self.unchecked_codes_of(row) for row in some.tolist()]
+            starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+            yield self.codec.similarities(query, np.concatenate(parts)), starts

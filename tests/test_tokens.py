@@ -141,8 +141,31 @@ def test_what_is_read_is_checked_before(codec: TokenCodec) -> None:
     store = TokenStore(segments_of(codes), SPANS, codec, check=lambda rows: asked.append(rows.tolist()))
     store.codes_of(2)
     store.max_similarities(unit(1), np.array([3, 1]))
-    store.similarities(unit(1), np.array([0]))
+    list(store.similarities(unit(1), np.array([0])))
     assert asked == [[2], [3, 1], [0]]
+
+
+def test_a_passage_of_more_tokens_than_any_model_reads_is_refused(codec: TokenCodec) -> None:
+    codes = np.zeros((70_000, codec.bytes_per_token), dtype=np.uint8)
+    spans = np.array([[0, 0, 65_536], [0, 4_464, 65_536]])
+    assert len(TokenStore([codes], spans, codec)) == 2
+    spans[1, 2] += 1
+    spans[1, 1] -= 1
+    with pytest.raises(ValueError, match="has more than 65536 tokens"):
+        TokenStore([codes], spans, codec)
+
+
+def test_passages_of_many_tokens_are_compared_some_at_a_time(
+    codec: TokenCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TokenStore(segments_of(codec.encode(unit(20))), SPANS, codec)
+    rows = np.arange(len(SPANS))
+    at_once = store.max_similarities(unit(3), rows), list(store.similarities(unit(3), rows))
+    monkeypatch.setattr("semsearch.tokens._PASSAGES_BLOCK", 2)
+    in_parts = store.max_similarities(unit(3), rows), list(store.similarities(unit(3), rows))
+    assert np.allclose(at_once[0], in_parts[0], atol=1e-6)
+    for one, other in zip(at_once[1], in_parts[1], strict=True):
+        assert np.allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.parametrize(
