@@ -47,7 +47,7 @@ MANIFESTS = st.builds(
         EmbedderSpec,
         name=st.text(),
         fingerprint=st.text(),
-        dimension=COUNTS,
+        dimension=st.integers(1, 2**63),
         max_tokens=COUNTS,
         query_prompt=st.text(),
         passage_prompt=st.text(),
@@ -208,3 +208,21 @@ def test_a_newer_format_is_not_called_damaged(content: bytes) -> None:
     newer = json.loads(content)["format"]
     with pytest.raises(IndexFormatError, match=f"has format {newer}, this semsearch reads up to {FORMAT_VERSION}"):
         parse_manifest(content, PATH)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dimension", 0),
+        ("dimension", 2**70),
+        ("name", "\ud800"),
+        ("max_tokens", -1),
+        ("query_prompt", "x" * 10**6 + "\udfff"),
+    ],
+)
+def test_an_embedder_that_there_cannot_be_is_refused_in_few_words(name: str, value: object) -> None:
+    fields = json.loads(MANIFEST.to_bytes())
+    fields["embedder"][name] = value
+    with pytest.raises(IndexCorruptError, match=f"is not a manifest .*{name} is") as error:
+        parse_manifest(json.dumps(fields).encode(), PATH)
+    assert len(str(error.value)) < 400

@@ -49,7 +49,9 @@ def load_table(path: Path, dtype: str, columns: int | None = None) -> NDArray[An
         raise IndexCorruptError(path, f"holds {shape} {found}, not (n, {columns or 'd'}) {dtype}")
     if size != start + shape[0] * shape[1] * np.dtype(dtype).itemsize:
         raise IndexCorruptError(path, f"is {size} bytes long, which is not what {shape} {dtype} take")
-    if 0 in shape:  # nothing can be mapped
+    if shape[1] == 0:
+        raise IndexCorruptError(path, "holds rows of nothing")
+    if shape[0] == 0:  # nothing can be mapped
         return np.empty(shape, dtype=dtype)
     return np.asarray(np.memmap(path, dtype, "r", start, shape))
 

@@ -43,6 +43,8 @@ def unpack_text(stored: object, start: int = 0, end: int | None = None) -> str:
     if not isinstance(stored, bytes) or len(stored) < _NUMBER:
         raise ValueError("no bytes of a text")
     (length,) = struct.unpack_from("<I", stored)
+    if length > _LONGEST_TEXT:
+        raise ValueError(f"{length} characters")
     count = -(-length // PART)
     head = _NUMBER * (1 + count)
     if head > len(stored):

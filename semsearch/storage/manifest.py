@@ -11,12 +11,15 @@ from typing import Any
 
 from semsearch.embedders import EmbedderSpec
 from semsearch.errors import IndexCorruptError, IndexFormatError
+from semsearch.records import is_unicode
 
 __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
 
 FORMAT_VERSION = 1
 """Rises when a reader of the old format could not read the new one. ``index/README.md`` describes each."""
 
+_MOST = 2**63
+_LONGEST_SHOWN = 100
 _FILE_NAME = re.compile(r"(?!.*\.\.)(?!(?:.*/)?\.$)(?:[a-z0-9][a-z0-9_-]*/)*[a-z0-9.][a-z0-9._-]*")
 
 
@@ -86,7 +89,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         version = fields["format"]
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise IndexFormatError(
-                f"{path}: the index has format {version}, this semsearch reads up to {FORMAT_VERSION}: "
+                f"{path}: the index has format {_shown(version)}, this semsearch reads up to {FORMAT_VERSION}: "
                 "update semsearch, or rebuild the index with 'semsearch rebuild-index'"
             )
         return Manifest(
@@ -109,8 +112,14 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
 def _typed(fields: Mapping[str, Any], name: str, kind: type) -> Any:
     value = fields[name]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}")
+        raise TypeError(f"{name} is {_shown(value)}")
+    if isinstance(value, str) and not is_unicode(value):
+        raise ValueError(f"{name} is no text: {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:_LONGEST_SHOWN]
 
 
 def _optional(fields: Mapping[str, Any], name: str) -> str | None:
@@ -121,14 +130,21 @@ def _optional(fields: Mapping[str, Any], name: str) -> str | None:
 def _flag(fields: Mapping[str, Any], name: str) -> bool:
     value = fields[name]
     if not isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}")
+        raise TypeError(f"{name} is {_shown(value)}")
     return value
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:
     value: int = _typed(fields, name, int)
-    if value < 0:
-        raise ValueError(f"{name} is {value}")
+    if not 0 <= value <= _MOST:
+        raise ValueError(f"{name} is {_shown(value)}")
+    return value
+
+
+def _positive(fields: Mapping[str, Any], name: str) -> int:
+    value = _count(fields, name)
+    if value == 0:
+        raise ValueError(f"{name} is 0")
     return value
 
 
@@ -136,7 +152,7 @@ def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
     return EmbedderSpec(
         name=_typed(fields, "name", str),
         fingerprint=_typed(fields, "fingerprint", str),
-        dimension=_count(fields, "dimension"),
+        dimension=_positive(fields, "dimension"),
         max_tokens=_count(fields, "max_tokens"),
         query_prompt=_typed(fields, "query_prompt", str),
         passage_prompt=_typed(fields, "passage_prompt", str),
@@ -146,7 +162,7 @@ def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
 
 def _file_name(name: str) -> str:
     if not _FILE_NAME.fullmatch(name):  # never a path: an index from elsewhere must not lead out of its folder
-        raise ValueError(f"a file named {name!r}")
+        raise ValueError(f"a file named {_shown(name)}")
     return name
 
 
