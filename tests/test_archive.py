@@ -127,7 +127,7 @@ def test_what_is_no_passage_of_an_article_is_not_returned_as_one(tmp_path: Path,
     write(tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "articles.sqlite")) as connection, connection:
         connection.execute(forgery)
-    with reading(tmp_path) as archive, pytest.raises(IndexCorruptError) as error:
+    with pytest.raises(IndexCorruptError) as error, reading(tmp_path) as archive:
         archive.passages([1])
     assert error.value.path == tmp_path / "articles.sqlite"
 

@@ -48,6 +48,7 @@ CREATE TABLE files (
 """
 # Everything that filters are for, without the texts between: a filter then reads a twentieth of the file's pages.
 _INDEX = "CREATE INDEX articles_filtered ON articles (published, source, metadata)"
+_STATEMENTS = {" ".join(statement.split()) for statement in (*_SCHEMA.split(";"), _INDEX) if statement.strip()}
 _TAKE_OVER = """
 INSERT INTO articles
 SELECT ?, id, title, published, source, url, metadata, COALESCE(?, place), digest, tokens, truncated, text
@@ -334,7 +335,10 @@ class Archive:
         except sqlite3.OperationalError as error:
             raise IndexCorruptError(self._path, f"cannot be opened ({error})") from None
         try:
+            # Nothing of the file is a program: what it has in its schema calls no functions, and it has nothing there.
+            self._fetch("PRAGMA trusted_schema = OFF")
             self._fetch(f"PRAGMA cache_size = -{_CACHE}")
+            self._check_schema()
         except IndexCorruptError:
             self._connection.close()
             raise
@@ -347,6 +351,19 @@ class Archive:
         """Close the file. Reading from it then raises :class:`sqlite3.ProgrammingError`."""
         with self._lock:
             self._connection.close()
+
+    def _check_schema(self) -> None:
+        """Check that there are the tables that were written, and no views or triggers in their place or beside them."""
+        found = self._fetch("SELECT sql FROM sqlite_master")
+        statements = [" ".join(str(statement).split()) for (statement,) in found if statement is not None]
+        if sorted(statements) != sorted(_STATEMENTS):
+            raise IndexCorruptError(self._path, "has other tables than an index")
+
+    def _row(self, row: object) -> int:
+        """Return the row of an article that the file speaks of."""
+        if not isinstance(row, int) or not 0 <= row < len(self.article_starts):
+            raise IndexCorruptError(self._path, f"has an article in row {row}")
+        return row
 
     def counts(self) -> tuple[int, int]:
         """Return the number of articles, by the last row: counting would read every page; and that of passages."""
@@ -383,7 +400,7 @@ class Archive:
     def article_row(self, article_id: str) -> int | None:
         """Return the row of the article with this id, or None if there is none."""
         found = self._fetch("SELECT row FROM articles WHERE id = ?", (article_id,))
-        return int(found[0][0]) if found else None
+        return self._row(found[0][0]) if found else None
 
     def passages(self, rows: Iterable[int]) -> dict[int, StoredPassage]:
         """Return the passages of these rows.
@@ -449,20 +466,32 @@ class Archive:
 
         if self._known_articles is None:
             rows = list(self._in_blocks("id, digest, place, tokens, truncated FROM articles"))
+            self._require_types(rows, (str, bytes, str, int, int))
             self._known_articles = KnownArticles(
-                [str(row[0]) for row in rows],
-                [bytes(row[1]) for row in rows],
-                [str(row[2]) for row in rows],
+                [row[0] for row in rows],
+                [row[1] for row in rows],
+                [row[2] for row in rows],
                 self._passage_counts(),
-                np.array([int(row[3]) for row in rows], dtype=np.int64),
-                np.array([int(row[4]) for row in rows], dtype=np.int64),
+                np.array([row[3] for row in rows], dtype=np.int64),
+                np.array([row[4] for row in rows], dtype=np.int64),
             )
         return self._known_articles
 
     def files(self) -> dict[str, ReadFile]:
         """Return what was read of the corpus's files, by their places."""
-        found = (ReadFile(*row) for row in self._fetch("SELECT place, id, digest, first, articles FROM files"))
-        return {file.place: file for file in found}
+        rows = self._fetch("SELECT place, id, digest, first, articles FROM files")
+        self._require_types(rows, (str, str, bytes, int, int))
+        files = [ReadFile(*row) for row in rows]
+        for file in files:
+            if not 0 <= file.first <= file.first + file.articles <= len(self.article_starts):
+                raise IndexCorruptError(self._path, f"has a file with articles from row {file.first} on")
+        return {file.place: file for file in files}
+
+    def _require_types(self, rows: Iterable[tuple[Any, ...]], types: tuple[type, ...]) -> None:
+        """Check what a build takes over as it stands: SQLite keeps in a column what it is given."""
+        for row in rows:
+            if tuple(map(type, row)) != types:
+                raise IndexCorruptError(self._path, "holds something else than what was read")
 
     def articles(self) -> Iterator[tuple[str, Article]]:
         """Yield every article with the place that it came from, in the order of the rows."""
@@ -534,7 +563,10 @@ class Archive:
                 self._check_known(path)
                 self._known.add(path)
         # Sorted here: told to do it, SQLite would read the whole table, which is in that order, and not the index.
-        return sorted(int(row) for (row,) in self._fetch(query.sql, [query.constants]))
+        rows = sorted(int(row) for (row,) in self._fetch(query.sql, [query.constants]))
+        for row in rows[:1] + rows[-1:]:
+            self._row(row)
+        return rows
 
     def _check_known(self, path: tuple[str, ...]) -> None:
         import difflib
