@@ -334,3 +334,60 @@ def test_an_index_of_a_newer_format_is_not_called_damaged(index: Path) -> None:
             use(index)
         assert str(live(index) / "manifest.json") in str(error.value)
         assert error.value.exit_code == 3
+
+
+# --- what is no file --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "embeddings.npy", "lexical/passages/.tantivy-meta.lock"])
+def test_a_folder_in_the_place_of_a_file_is_named(index: Path, name: str) -> None:
+    path = index / name if name == "CURRENT" else live(index) / name
+    path.unlink()
+    path.mkdir()
+    assert_corrupt(index, path, "is not a file")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+@pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "lexical/passages/.tantivy-meta.lock"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(index: Path, name: str) -> None:
+    path = index / name if name == "CURRENT" else live(index) / name
+    path.unlink()
+    os.mkfifo(path)
+    assert_corrupt(index, path, "is not a file")
+
+
+@pytest.mark.parametrize("name", ["lexical", "tokens"])
+def test_a_file_in_the_place_of_a_folder_is_named(tokens_index: Path, name: str) -> None:
+    folder = live(tokens_index) / name
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    with pytest.raises(IndexCorruptError, match="cannot be read") as error:
+        open_index(tokens_index, embedder=TokenWordEmbedder())
+    assert folder in error.value.path.parents
+    assert {check.problem for check in verify_index(tokens_index) if folder in check.path.parents} == {
+        error.value.reason
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_a_link_that_leads_to_itself_is_named(index: Path) -> None:
+    path = live(index) / "passages.npy"
+    path.unlink()
+    path.symlink_to(path.name)
+    assert_corrupt(index, path, "cannot be read")
+
+
+@pytest.mark.parametrize(("name", "size"), [("CURRENT", 2000), ("manifest.json", (16 << 20) + 1)])
+def test_what_nothing_vouches_for_yet_is_not_read_endlessly(index: Path, name: str, size: int) -> None:
+    path = index / name if name == "CURRENT" else live(index) / name
+    os.truncate(path, size)
+    assert_corrupt(index, path, r"is damaged \(it has more than")
+
+
+def test_counts_of_removed_words_that_are_not_in_the_manifest_are_not_read(index: Path) -> None:
+    path = live(index) / "lexical" / "passages" / "removed.u8"
+    path.write_bytes(bytes(16))
+    with pytest.raises(IndexCorruptError, match="is not in the manifest") as error:
+        open_index(index, embedder=WordEmbedder())
+    assert error.value.path == path
+    assert [check.path for check in verify_index(index) if check.problem] == [path]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from semsearch import Article, IndexCorruptError, build_index, open_index, verify_index
+from semsearch import Article, EmbedderMismatchError, IndexCorruptError, build_index, open_index, verify_index
 from semsearch.lexical import LexicalIndex
 from tests.embedder import TokenWordEmbedder, WordEmbedder
 from tests.index_files import (
@@ -267,3 +267,55 @@ def test_a_lexical_index_that_does_not_fit_has_a_problem(
     checks = [check for check in verify_index(index) if check.problem is not None]
     assert checks != []
     assert all(check.path.is_relative_to(live(index) / "lexical" / unit) for check in checks)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.0, -2.0])
+def test_vectors_that_are_not_of_length_1_are_named(index: Path, value: float) -> None:
+    path = live(index) / "embeddings.npy"
+    vectors = np.load(path)
+    vectors[1, 3] = value
+    np.save(path, vectors)
+    forge_checksums(index)
+    assert problems(index) == {"embeddings.npy": "holds vectors that are not of length 1"}
+    with open_index(index, embedder=WordEmbedder()) as searcher, pytest.raises(IndexCorruptError) as error:
+        searcher.search("attack on the airport")
+    assert error.value.path == path
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3.0])
+def test_a_rotation_that_is_none_is_named(tokens_index: Path, value: float) -> None:
+    path = live(tokens_index) / "token_rotation.npy"
+    rotation = np.load(path)
+    rotation[5, 5] = value
+    np.save(path, rotation)
+    forge_checksums(tokens_index)
+    assert list(problems(tokens_index)) == ["token_rotation.npy"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE articles RENAME TO old; CREATE VIEW articles AS SELECT * FROM old",
+        "CREATE TRIGGER spoil AFTER INSERT ON articles BEGIN DELETE FROM files; END",
+        "CREATE TABLE people (name)",
+        "CREATE INDEX folded ON articles (printf('%s', id))",
+        "DROP INDEX articles_filtered",
+        "ALTER TABLE articles ADD COLUMN more TEXT DEFAULT 'x'",
+    ],
+)
+def test_a_database_of_other_tables_is_not_asked(index: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(live(index) / "articles.sqlite")) as connection:
+        connection.executescript(statement)
+    forge_checksums(index)
+    assert problems(index) == {"articles.sqlite": "has other tables than an index"}
+    with pytest.raises(IndexCorruptError, match="has other tables than an index"):
+        open_index(index, embedder=WordEmbedder())
+
+
+def test_vectors_of_another_length_than_the_embedders_are_not_compared(index: Path) -> None:
+    vectors = np.load(live(index) / "embeddings.npy")
+    np.save(live(index) / "embeddings.npy", vectors[:, :32])
+    forge_checksums(index)
+    forge(index, lambda fields: fields["embedder"].update(dimension=32))
+    with pytest.raises(EmbedderMismatchError):
+        open_index(index, embedder=WordEmbedder())

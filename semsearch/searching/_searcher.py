@@ -309,7 +309,7 @@ def open_index(
             embedder = load_embedder(built_with.name, revision=built_with.revision)
         elif isinstance(embedder, str | os.PathLike):
             embedder = load_embedder(embedder)
-        if embedder.spec.fingerprint != built_with.fingerprint:
+        if (embedder.spec.fingerprint, embedder.spec.dimension) != (built_with.fingerprint, built_with.dimension):
             raise EmbedderMismatchError(
                 f"the index in {index} was built with {built_with.name!r} ({built_with.fingerprint[:12]}), not with "
                 f"{embedder.spec.name!r} as it is here ({embedder.spec.fingerprint[:12]}): "

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from semsearch.errors import IndexCorruptError, IndexNotFoundError, IndexWriteError
 from semsearch.storage._files import replace_durably
+from semsearch.storage._intact import read_small
 from semsearch.storage._layout import MANIFEST
 from semsearch.storage.manifest import Manifest, parse_manifest
 
@@ -38,7 +39,9 @@ KEPT = 1
 
 _GENERATION_ID = re.compile(r"\d{8}T\d{6}-\d{6}")  # when it was begun, to the microsecond, in UTC
 _ID_FORMAT = "%Y%m%dT%H%M%S-%f"
-_CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\n?")
+_CURRENT_LINE = re.compile(rf"(?P<id>{_GENERATION_ID.pattern}) (?P<sha256>[0-9a-f]{{64}})\r?\n".encode())
+_LONGEST_CURRENT = 1000  # bytes
+_LONGEST_MANIFEST = 16 << 20  # bytes: a thousand times what it takes
 
 
 class KeptGeneration(NamedTuple):
@@ -66,14 +69,10 @@ def read_current(index: Path) -> tuple[str, str]:
         FileNotFoundError: If there is no ``CURRENT``.
         IndexCorruptError: If it does not name a generation.
     """
-    try:
-        line = (index / CURRENT).read_text(encoding="ascii")
-    except UnicodeDecodeError:
-        line = ""
-    match = _CURRENT_LINE.fullmatch(line)
+    match = _CURRENT_LINE.fullmatch(read_small(index / CURRENT, _LONGEST_CURRENT))
     if match is None:
         raise IndexCorruptError(index / CURRENT, "does not name a generation and its checksum")
-    return match["id"], match["sha256"]
+    return match["id"].decode(), match["sha256"].decode()
 
 
 def live_generation(index: Path) -> tuple[Path, Manifest]:
@@ -92,11 +91,11 @@ def live_generation(index: Path) -> tuple[Path, Manifest]:
         generation_id, checksum = read_current(index)
         path = index / GENERATIONS / generation_id / MANIFEST
         try:
-            data = path.read_bytes()
+            data = read_small(path, _LONGEST_MANIFEST)
         except FileNotFoundError:
             if read_current(index)[0] != generation_id:
                 continue  # replaced and removed between the two reads
-            raise IndexCorruptError(path, "is missing") from None
+            raise IndexCorruptError(path, f"is missing, and {CURRENT} names it") from None
         if hashlib.sha256(data).hexdigest() != checksum:
             raise IndexCorruptError(path, "is damaged (its checksum is not the one in CURRENT)")
         return path.parent, parse_manifest(data, path)
@@ -124,7 +123,7 @@ def last_manifest(index: Path) -> Manifest | None:
         return live_generation(index)[1]
     for path in sorted((index / GENERATIONS).glob(f"*/{MANIFEST}"), reverse=True):
         with contextlib.suppress(OSError, IndexCorruptError):
-            return parse_manifest(path.read_bytes(), path)
+            return parse_manifest(read_small(path, _LONGEST_MANIFEST), path)
     return None
 
 
@@ -138,7 +137,7 @@ def list_generations(index: str | os.PathLike[str]) -> list[KeptGeneration]:
     found = []
     for folder in reversed(_complete(Path(index))):
         with contextlib.suppress(OSError, IndexCorruptError):
-            manifest = parse_manifest((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+            manifest = parse_manifest(read_small(folder / MANIFEST, _LONGEST_MANIFEST), folder / MANIFEST)
             counts = manifest.counts
             found.append(
                 KeptGeneration(folder.name, folder.name == live, manifest.created, counts.articles, counts.passages)
@@ -192,7 +191,7 @@ def remove_generations(index: Path) -> None:
 
 def _has_whole_manifest(folder: Path) -> bool:
     with contextlib.suppress(FileNotFoundError, IndexCorruptError):
-        parse_manifest((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+        parse_manifest(read_small(folder / MANIFEST, _LONGEST_MANIFEST), folder / MANIFEST)
         return True
     return False
 

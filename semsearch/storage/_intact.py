@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from semsearch.errors import IndexCorruptError
@@ -9,7 +13,7 @@ from semsearch.storage._files import crc32_of, record_of
 from semsearch.storage._layout import ARTICLES, CHECKS, DENSE, EMBEDDINGS, KEYS, PASSAGES
 from semsearch.storage.manifest import FileRecord, Manifest
 
-__all__ = ["has_codes", "names_of_files", "require_intact"]
+__all__ = ["has_codes", "names_of_files", "read_small", "reading", "require_intact", "size_of"]
 
 _FILES = (ARTICLES, PASSAGES, KEYS, EMBEDDINGS, CHECKS)  # what every generation has
 
@@ -36,10 +40,51 @@ def require_intact(path: Path, record: FileRecord | None, *, content: bool = Tru
     if record is None:
         raise IndexCorruptError(path, "is not in the manifest")
     try:
-        size = path.stat().st_size
-        if size != record.bytes:
-            raise IndexCorruptError(path, f"is damaged ({size} bytes, {record.bytes} were written)")
-        if content and (record_of(path) != record if sha256 else crc32_of(path) != record.crc32):
-            raise IndexCorruptError(path, "is damaged (its checksum is not the one in the manifest)")
+        with reading(path) as status:
+            if status.st_size != record.bytes:
+                raise IndexCorruptError(path, f"is damaged ({status.st_size} bytes, {record.bytes} were written)")
+            if content and (record_of(path) != record if sha256 else crc32_of(path) != record.crc32):
+                raise IndexCorruptError(path, "is damaged (its checksum is not the one in the manifest)")
     except FileNotFoundError:
         raise IndexCorruptError(path, "is missing") from None
+
+
+def read_small(path: Path, longest: int) -> bytes:
+    """Read a file that nothing vouches for yet: not endlessly, whatever it is.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        IndexCorruptError: If it is no file, or has more than ``longest`` bytes.
+    """
+    with reading(path), path.open("rb") as stream:
+        data = stream.read(longest + 1)
+    if len(data) > longest:
+        raise IndexCorruptError(path, f"is damaged (it has more than {longest} bytes)")
+    return data
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[os.stat_result]:
+    """Give a file's status, and name the file in what goes wrong. What is no file is not opened: a pipe would wait.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        IndexCorruptError: If it is no file, or cannot be read.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise IndexCorruptError(path, "is not a file")
+        yield status
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:
+        raise IndexCorruptError(path, f"cannot be read ({error.strerror})") from None
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -22,12 +22,25 @@ if TYPE_CHECKING:
 
     from semsearch.storage.generations import Generation
 
-__all__ = ["CheckedRows", "RowsWriter"]
+__all__ = ["CheckedRows", "RowsWriter", "are_components"]
 
 _BLOCK = 8192  # rows that are written at a time
 _MOST_SEGMENTS = 8
 _LEFT_SEGMENTS = 4  # of too many; the small ones are written together
+_MOST_BITS = int(np.float16(1.002).view(np.uint16))
+_SIGN = 0x8000
 _MOST_GARBAGE = 0.3  # of a segment; what is above it is written again, without the garbage
+
+
+def are_components(vectors: NDArray[np.float16]) -> bool:
+    """Whether these may be components of unit vectors: numbers of at most 1, but for rounding.
+
+    The bits of positive ones are in the order of what they stand for, as are those of negative ones: two passes that
+    copy nothing.
+    """
+    if vectors.size == 0:
+        return True
+    return int(vectors.view(np.int16).max()) <= _MOST_BITS and int(vectors.view(np.uint16).max()) <= _SIGN | _MOST_BITS
 
 
 class CheckedRows:

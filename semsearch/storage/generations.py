@@ -60,6 +60,7 @@ __all__ = ["Generation", "GenerationWriter", "generation_folder", "open_generati
 
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
 _LARGE_VECTORS = 128 << 20  # likewise of vectors, of which each query reads a thousand: up to here all cost 50 ms
+_ROUNDING = 1e-3  # by which what is of length 1 may be longer
 
 _Check = Literal["all", "rows when read", "nothing"]
 
@@ -344,12 +345,18 @@ class Generation:
         """Return the vectors of these passages: ``(n, dimension)`` float16.
 
         Raises:
-            IndexCorruptError: If one of them is not as it was written.
+            IndexCorruptError: If one of them is not as it was written, or has no length of 1 as all have.
         """
+        from semsearch.storage._rows import are_components
+
         self._rows.require(rows)
         if isinstance(rows, slice) and self._vectors is not None:
-            return self._vectors[rows].view("<f2")
-        return self.embeddings[rows]
+            vectors = self._vectors[rows].view("<f2")
+        else:
+            vectors = self.embeddings[rows]
+        if not are_components(vectors):
+            raise IndexCorruptError(self.folder / EMBEDDINGS, "holds vectors that are not of length 1")
+        return vectors
 
     def _open_vectors(self, stack: contextlib.ExitStack) -> RowsFile | None:
         """Open the vectors for reading many that follow each other: a map would keep all of them in memory."""
@@ -369,7 +376,10 @@ class Generation:
 
         path = self.folder / TOKEN_ROTATION
         try:
-            codec = TokenCodec(load_table(path, "<f4", self.manifest.embedder.dimension))
+            rotation = load_table(path, "<f4", self.manifest.embedder.dimension)
+            if not (np.abs(rotation) <= 1 + _ROUNDING).all():  # nor if it is no number
+                raise ValueError("it is no rotation")
+            codec = TokenCodec(rotation)
             segments = []
             for name in self.segments:
                 path = self.folder / name
@@ -418,6 +428,9 @@ class Generation:
         from semsearch.lexical import LexicalIndex
 
         path = self.folder / LEXICAL / unit
+        for name in LexicalIndex.OPTIONAL:
+            if (path / name).exists() and f"{LEXICAL}/{unit}/{name}" not in self.manifest.files:
+                raise IndexCorruptError(path / name, "is not in the manifest")
         try:
             index = LexicalIndex.open(path)
         except ValueError as error:

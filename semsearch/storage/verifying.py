@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 from semsearch.errors import IndexCorruptError, IndexNotFoundError
 from semsearch.storage._current import list_generations, live_generation, publish, read_current
-from semsearch.storage._intact import names_of_files, require_intact
+from semsearch.storage._intact import names_of_files, require_intact, size_of
 from semsearch.storage._layout import DENSE, LEXICAL, MANIFEST
 from semsearch.storage.generations import Generation, generation_folder
 from semsearch.storage.lock import writer_lock
 from semsearch.storage.manifest import Manifest, parse_manifest
 
 __all__ = ["FileCheck", "check_files", "is_derived", "rollback_index", "verify_index"]
+
+_BLOCK = 8192  # rows that are verified at a time
 
 
 class FileCheck(NamedTuple):
@@ -56,7 +58,7 @@ def verify_index(index: str | os.PathLike[str]) -> list[FileCheck]:
 def check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
     """Check every file of a generation against its manifest, which is taken to be right."""
     manifest_path = folder / MANIFEST
-    checks = [FileCheck(manifest_path, manifest_path.stat().st_size if manifest_path.exists() else 0, None)]
+    checks = [FileCheck(manifest_path, size_of(manifest_path), None)]
     for name in names_of_files(manifest):
         path = folder / name
         problem: str | None = None
@@ -64,11 +66,13 @@ def check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
             require_intact(path, manifest.files.get(name), sha256=True)
         except IndexCorruptError as error:
             problem = error.reason
-        checks.append(FileCheck(path, path.stat().st_size if path.exists() else 0, problem))
+        checks.append(FileCheck(path, size_of(path), problem))
     if all(check.problem is None for check in checks):
         try:
             with contextlib.closing(Generation(folder, manifest, check="nothing")) as generation:
                 generation.archive.check()
+                for start in range(0, manifest.counts.passages, _BLOCK):
+                    generation.embeddings_of(slice(start, start + _BLOCK))
                 generation.dense_index()
                 generation.lexical_index("articles")
                 generation.lexical_index("passages")
@@ -77,6 +81,8 @@ def check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
                 check._replace(problem=error.reason) if error.path in (check.path, *check.path.parents) else check
                 for check in checks
             ]
+            if all(check.problem is None for check in checks):  # a file that is there and should not be
+                checks.append(FileCheck(error.path, size_of(error.path), error.reason))
     damaged = [check.path.relative_to(folder).as_posix() for check in checks if check.problem is not None]
     remedy = "semsearch repair" if all(map(is_derived, damaged)) else "semsearch rebuild-index"
     return [check if check.problem is None else check._replace(remedy=remedy) for check in checks]
