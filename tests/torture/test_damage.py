@@ -1,0 +1,173 @@
+"""Damage is named, never searched: whatever happens to a file of an index, no answer is another one.
+
+Each damage is done to an index of two generations. ``verify_index`` must have a problem with the file, and opening and
+searching must either raise an error of the library's that names it, or give the answers of the index as it was.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.index_files import files_of, live
+from tests.torture.damage import KINDS, Damage, build_generations, damages, harm, mend, previous
+from tests.torture.figures import note, scaled
+from tests.torture.probing import Finding, Prober
+
+PROMISE = "damage is named, never searched"
+
+
+class Index(NamedTuple):
+    """An index, and what is found in it as long as nothing is damaged."""
+
+    path: Path
+    expected: Finding
+
+
+@pytest.fixture(scope="module")
+def prober() -> Iterator[Prober]:
+    with Prober() as prober:
+        yield prober
+
+
+@pytest.fixture(scope="module", params=["codes", "every vector"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prober: Prober) -> Index:
+    return built(tmp_path_factory.mktemp("damage") / "index", prober, codes=request.param == "codes")
+
+
+@pytest.fixture(scope="module")
+def one_index(tmp_path_factory: pytest.TempPathFactory, prober: Prober) -> Index:
+    return built(tmp_path_factory.mktemp("damage") / "one-index", prober, codes=True)
+
+
+def built(path: Path, prober: Prober, *, codes: bool) -> Index:
+    build_generations(path, codes=codes)
+    expected = prober.look(path)
+    assert (expected.problems, expected.outcome) == ([], "answers")
+    assert all(expected.answers.values() if expected.answers else [])
+    return Index(path, expected)
+
+
+def judge(finding: Finding, index: Index, harmed: Iterable[Path]) -> str:
+    """Return what a finding is: ``named`` and ``right`` are as they should be."""
+    if finding.outcome == "answers":
+        return "right" if finding.answers == index.expected.answers else "wrong"
+    if finding.outcome != "error":
+        return "crashed" if finding.outcome.startswith("the process ended") else "unexpected"
+    names = [str(path) for path in harmed] + ["CURRENT" for path in harmed if path.name == "CURRENT"]
+    in_folder = any(Path(finding.path) in path.parents for path in harmed)
+    return "named" if in_folder or any(name in finding.message for name in names) else "named another"
+
+
+def trial(
+    prober: Prober, index: Index, wanted: Iterable[Damage], *, small: bool | None = None, sabotage: str | None = None
+) -> tuple[Counter[str], list[str]]:
+    """Do each damage and mend it. Returns what came of them, counted, and what should not have been."""
+    counts: Counter[str] = Counter()
+    failures = []
+    for damage in wanted:
+        before = harm(index.path, damage)
+        if not before:
+            continue
+        as_small = small if small is not None else damage.seed % 4 > 0
+        finding = prober.look(index.path, small=as_small, sabotage=sabotage)
+        mend(before)
+        verdict = judge(finding, index, before)
+        is_found = bool(finding.problems)
+        counts.update(mutations=1, found_by_verify=int(is_found), **{verdict: 1})
+        if not is_found or verdict not in {"named", "right"}:
+            failures.append(f"{damage}: {verdict}, {finding._replace(answers=None)}")
+    return counts, failures
+
+
+def test_no_damage_to_a_generation_is_searched(index: Index, prober: Prober) -> None:
+    wanted = damages(index.path, live(index.path), scaled(330, 5600))
+    counts, failures = trial(prober, index, wanted)
+    assert failures == []
+    assert counts["mutations"] == counts["found_by_verify"] == counts["named"] + counts["right"]
+    assert counts["named"] > 20 * max(1, counts["right"])
+    note(
+        PROMISE,
+        mutations=counts["mutations"],
+        found_by_verify=counts["found_by_verify"],
+        named_when_searched=counts["named"],
+        right_answers=counts["right"],
+        wrong_answers=counts["wrong"],
+        crashes=counts["crashed"],
+    )
+    assert prober.look(index.path) == index.expected  # all was mended
+
+
+def test_every_kind_of_damage_is_done_to_every_file(index: Index) -> None:
+    names = {*files_of(live(index.path)), "manifest.json"}
+    done = list(damages(index.path, live(index.path), len(KINDS) * (len(names) + 1)))
+    assert {damage.kind for damage in done} == set(KINDS)
+    assert len({(damage.kind, damage.name) for damage in done}) == len(done)
+    assert {Path(damage.name).name for damage in done} == {"CURRENT", *(Path(name).name for name in names)}
+
+
+def test_damage_to_the_generation_before_is_none_of_the_live_one(index: Index, prober: Prober) -> None:
+    for damage in damages(index.path, previous(index.path), scaled(25, 600)):
+        if damage.kind == "the older generation's":
+            continue  # it is that one
+        before = harm(index.path, damage)
+        finding = prober.look(index.path)
+        mend(before)
+        assert finding == index.expected, damage
+        note("damage to an older generation changes nothing", mutations=1)
+
+
+# --- the harness ------------------------------------------------------------------------------------------------------
+
+# What is left out; how that shows; the files that are damaged, and how.
+SHOWN = [
+    ("no checksum when opening", "wrong", "token_rotation.npy", "flipped bits"),
+    ("no checksum when opening", "wrong", "articles.sqlite", "a flipped bit"),
+    ("no checksum when opening", "unexpected", "documents.i4", "flipped bits"),
+    ("no checksum when opening", "unexpected", ".idx", "4096 bytes zeroed"),
+    ("no checksum when verifying", "not found", "keys.npy", "a flipped bit"),
+    # Sizes say nothing that checksums do not, but to tell at once which of the large files is cut short: that no token
+    # lies beyond the end of its file would be noticed next, and be said of another file.
+    ("no size", "named another", "tokens/", "cut at a page"),
+    ("no look for what is missing", "not found", "keys.npy", "missing"),
+    ("no checksum of a row", "wrong", "embeddings.npy", "4096 bytes zeroed"),
+    ("no checksum of a row", "wrong", "tokens/", "flipped bits"),
+]
+
+
+@pytest.mark.parametrize(("sabotage", "shown", "name", "kind"), SHOWN)
+def test_what_is_not_checked_shows(
+    one_index: Index, prober: Prober, sabotage: str, shown: str, name: str, kind: str
+) -> None:
+    names = [each for each in files_of(live(one_index.path)) if name in each]
+    folder = live(one_index.path).relative_to(one_index.path)
+    wanted = [Damage(kind, f"{folder}/{each}", seed) for each in names for seed in range(8)]
+    counts, failures = trial(prober, one_index, wanted, small=True, sabotage=sabotage)
+    assert failures != []
+    if shown == "not found":
+        assert counts["found_by_verify"] == 0
+    else:
+        assert counts[shown] > 0
+
+
+def test_a_manifest_that_is_not_checked_shows(one_index: Index, prober: Prober) -> None:
+    path = live(one_index.path) / "manifest.json"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"target_tokens": 120', b'"target_tokens": 121'))
+    checked = prober.look(one_index.path)
+    unchecked = prober.look(one_index.path, sabotage="no checksum of the manifest")
+    path.write_bytes(content)
+    assert (checked.problems, judge(checked, one_index, [path])) == ([str(path)], "named")
+    assert unchecked == one_index.expected
+
+
+def test_an_end_of_the_process_is_told_and_another_one_goes_on(one_index: Index) -> None:
+    with Prober() as prober:
+        assert prober.look(one_index.path, sabotage="a crash").outcome == f"the process ended with {-signal.SIGKILL}"
+        assert prober.crashes == 1
+        assert prober.look(one_index.path) == one_index.expected
