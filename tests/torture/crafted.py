@@ -270,6 +270,9 @@ def _documents(folder: Path, chance: random.Random) -> None:
     elif how == 1:
         chance.shuffle(rows := numbers[2::2].tolist())
         numbers[2::2] = rows
+    elif how == 2:
+        has_row = numbers[2::2] >= 0
+        numbers[2::2][has_row] = numbers[2::2][has_row] * chance.choice((0, 1, 1000)) + chance.choice((1, 1000, 10**6))
     else:
         for _ in range(chance.choice((1, 2, 50))):
             numbers[chance.randrange(len(numbers))] = chance.choice((-(2**31), -2, -1, 0, 1, 5, 1000, 2**31 - 1))
@@ -311,6 +314,15 @@ def _managed(folder: Path, chance: random.Random) -> None:
     path = _unit(folder, chance) / ".managed.json"
     texts = [b"", b"[]", b"{}", b"[" * 100_000, json.dumps(["../../../../CURRENT", "/etc/passwd"]).encode()]
     path.write_bytes(chance.choice((*texts, some_bytes(path.read_bytes(), chance))))
+
+
+def _postings(folder: Path, chance: random.Random) -> None:
+    """Change little of what the engine reads first."""
+    path = chance.choice(sorted(_unit(folder, chance).glob(chance.choice(("*.idx", "*.idx", "*.term", "*.fast")))))
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.choice((1, 5, 40))):
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
 
 
 def _engine(folder: Path, chance: random.Random) -> None:
@@ -493,6 +505,7 @@ CRAFTS: dict[str, tuple[Craft, bool]] = {
     "removed terms": (_removed, True),
     "the engine's meta.json": (_meta, True),
     "the engine's .managed.json": (_managed, True),
+    "the engine's postings": (_postings, True),
     "the engine's files": (_engine, True),
     "texts": (_texts, True),
     "values of articles": (_cells, True),

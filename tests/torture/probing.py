@@ -29,12 +29,12 @@ from semsearch.tokens import TokenStore
 from tests.conftest import ROOT
 from tests.embedder import TokenWordEmbedder
 
-__all__ = ["SABOTAGES", "Finding", "Prober", "few_are_many"]
+__all__ = ["QUESTION", "SABOTAGES", "Finding", "Prober", "few_are_many"]
 
 SECONDS = 60
 """After which a request that is not answered ends the process; fewer where that is what is waited for."""
 
-_FEW_SECONDS = 5
+_FEW_SECONDS = 3
 
 SPARE_BYTES = 2 << 30
 """Of memory, beyond what the process has to begin with."""

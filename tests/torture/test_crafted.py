@@ -55,7 +55,7 @@ def trial(
 
 @pytest.mark.parametrize("kind", CRAFTS)
 def test_what_is_crafted_is_refused_or_read(prober: Prober, template: Path, tmp_path: Path, kind: str) -> None:
-    counts, failures = trial(prober, template, tmp_path, kind, range(scaled(6, 240)))
+    counts, failures = trial(prober, template, tmp_path, kind, range(scaled(5, 70)))
     assert failures == []
     note(
         "an index from elsewhere is data",
@@ -66,22 +66,22 @@ def test_what_is_crafted_is_refused_or_read(prober: Prober, template: Path, tmp_
     )
 
 
-# What is left out, and what then comes of what is crafted: in one of the seeds at least.
+# What is left out; what is crafted; what comes of one of the seeds, from the first one on.
 LEFT_OUT = [
-    ("no look at spans", "values of arrays", "Error"),
-    ("no look at the rows of documents", "documents", "Error"),
-    ("no look at the schema", "schemas", ""),
-    ("no look at components", "values of arrays", "not finite"),
-    ("no look at panics", "the engine's files", "PanicException"),
-    ("no look at what is no file", "what is no file", "the process ended"),
+    ("no look at spans", "values of arrays", "Error", 11),
+    ("no look at the rows of documents", "documents", "Error", 0),
+    ("no look at the schema", "schemas", "", 3),
+    ("no look at components", "values of arrays", "not finite", 0),
+    ("no look at panics", "the engine's postings", "PanicException", 5),
+    ("no look at what is no file", "what is no file", "the process ended", 0),
 ]
 
 
-@pytest.mark.parametrize(("sabotage", "kind", "shown"), LEFT_OUT)
+@pytest.mark.parametrize(("sabotage", "kind", "shown", "first"), LEFT_OUT)
 def test_what_is_not_looked_at_shows(
-    prober: Prober, template: Path, tmp_path: Path, sabotage: str, kind: str, shown: str
+    prober: Prober, template: Path, tmp_path: Path, sabotage: str, kind: str, shown: str, first: int
 ) -> None:
-    for seed in range(100):
+    for seed in range(first, first + 150):
         _, failures = trial(prober, template, tmp_path, kind, range(seed, seed + 1), sabotage)
         if failures:
             break

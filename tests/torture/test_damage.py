@@ -6,18 +6,24 @@ searching must either raise an error of the library's that names it, or give the
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.index_files import files_of, live
-from tests.torture.damage import KINDS, Damage, build_generations, damages, harm, mend, previous
+from semsearch import IndexCorruptError, build_index, open_index, verify_index
+from semsearch.building import _embedding
+from tests.embedder import TokenWordEmbedder
+from tests.index_files import answers, files_of, live
+from tests.torture.damage import KINDS, Damage, articles, build_generations, damages, harm, mend, previous
 from tests.torture.figures import note, scaled
-from tests.torture.probing import Finding, Prober
+from tests.torture.probing import QUESTION, Finding, Prober, few_are_many
 
 PROMISE = "damage is named, never searched"
 
@@ -120,6 +126,63 @@ def test_damage_to_the_generation_before_is_none_of_the_live_one(index: Index, p
         mend(before)
         assert finding == index.expected, damage
         note("damage to an older generation changes nothing", mutations=1)
+
+
+def test_damage_to_rows_that_were_not_read_yet_is_named_while_the_index_is_open(one_index: Index) -> None:
+    """What was checked before is not checked again; of the large files that is each row when it is first read."""
+    folder = live(one_index.path)
+    pages = [
+        (folder / name, start)
+        for name in files_of(folder)
+        if name == "embeddings.npy" or name.startswith("tokens/")
+        for start in range(128, (folder / name).stat().st_size, 4096)  # after the header
+    ]
+    for path, start in pages[:: scaled(3, 1)]:
+        content = path.read_bytes()
+        with few_are_many(), open_index(one_index.path, embedder=TokenWordEmbedder()) as searcher:
+            write_in_place(path, start, bytes(byte ^ 0x55 for byte in content[start : start + 4096]))
+            with pytest.raises(IndexCorruptError) as error:
+                searcher.search(QUESTION, len(searcher), fold_duplicates=False)
+        write_in_place(path, 0, content)
+        assert error.value.path == path
+        note("damage while the index is open", pages=1, wrong_answers=0)
+
+
+def write_in_place(path: Path, start: int, data: bytes) -> None:
+    with path.open("rb+") as stream:
+        stream.seek(start)
+        stream.write(data)
+
+
+class Stopping(TokenWordEmbedder):
+    """Ends a build when it has embedded most of it."""
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if len(self.embedded) > 80:
+            raise RuntimeError("stopped")
+        return super().embed_passages(texts)
+
+
+def test_damage_to_what_a_killed_build_left_costs_no_more_than_to_embed_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_embedding, "SHARD", 20)
+    build_index(articles(0, 90), tmp_path / "whole", embedder=TokenWordEmbedder())
+    expected = answers(tmp_path / "whole", embedder=TokenWordEmbedder())
+    with pytest.raises(RuntimeError, match="stopped"):
+        build_index(articles(0, 90), tmp_path / "killed", embedder=Stopping())
+    for number in range(scaled(5, 200)):
+        index = tmp_path / "index"
+        shutil.rmtree(index, ignore_errors=True)
+        shutil.copytree(tmp_path / "killed", index)
+        names = [path.relative_to(index).as_posix() for path in sorted((index / "partial").rglob("*.rows"))]
+        kinds = [kind for kind in KINDS if kind != "the older generation's"]  # there is none
+        damage = Damage(kinds[number % len(kinds)], names[number % len(names)], number)
+        harm(index, damage)
+        build_index(articles(0, 90), index, embedder=TokenWordEmbedder())
+        assert answers(index, embedder=TokenWordEmbedder()) == expected, damage
+        assert [check for check in verify_index(index) if check.problem] == []
+        note("damage to what a killed build left", mutations=1, wrong_answers=0)
 
 
 # --- the harness ------------------------------------------------------------------------------------------------------
