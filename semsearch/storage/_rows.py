@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semsearch.errors import IndexCorruptError
+from semsearch.errors import IndexCorruptError, IndexWriteError
 from semsearch.storage._files import FileWriter, link_file, write_array, writing
 from semsearch.storage._layout import CHECKS, EMBEDDINGS, SEGMENTS, TOKEN_SPANS
 from semsearch.storage.manifest import FileRecord
@@ -102,8 +102,13 @@ class RowsWriter:
         self._stream = FileWriter(folder / EMBEDDINGS)
         self._shape = (len(rows_before), dimension)
         header = {"descr": "<f2", "fortran_order": False, "shape": self._shape}
-        np.lib.format.write_array_header_1_0(self._stream, header)
-        self._tokens = _SegmentsWriter(folder, before, rows_before) if tokens else None
+        self._tokens: _SegmentsWriter | None = None
+        try:
+            np.lib.format.write_array_header_1_0(self._stream, header)
+            self._tokens = _SegmentsWriter(folder, before, rows_before) if tokens else None
+        except IndexWriteError:
+            self.discard()
+            raise
 
     def add(self, vectors: NDArray[np.float16], codes: Sequence[NDArray[np.uint8]] | None) -> None:
         """Write the next passages that are new, and before each what is taken over.
