@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from semsearch.searching._request import DEFAULT_K, Request, SearchOptions, chec
 from semsearch.searching._retrieval import CANDIDATES, Ranked, Retrieval
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen, group_by_article, select
-from semsearch.storage import Generation, Manifest, open_generation
+from semsearch.storage import Archive, Generation, Manifest, open_generation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,8 @@ class Searcher:
         self._texts = PassageTexts(generation.archive, embedder)
         self._retrieval = Retrieval(generation, embedder, self._texts)
         self._hit_maker = HitMaker(generation, embedder, self._texts, self._retrieval.passage_words)
-        self._matching = lru_cache(_FILTERS)(self._find_matching)
+        # Of the archive and not of self: a searcher that refers to itself would keep its files until it is collected.
+        self._matching = lru_cache(_FILTERS)(partial(_find_matching, generation.archive))
 
     def __enter__(self) -> Self:
         return self
@@ -256,9 +257,6 @@ class Searcher:
             return None
         return self._generation.archive.article_row(article)
 
-    def _find_matching(self, wanted: Filter) -> NDArray[np.int64]:
-        return np.array(self._generation.archive.matching_articles(wanted), dtype=np.int64)
-
     def _paragraph(self, passages: slice, paragraph: int) -> NDArray[np.int64]:
         """Return the rows of those of an article's passages that have something of the paragraph, or its number."""
         stored = self._generation.archive.passages(range(passages.start, passages.stop))
@@ -320,3 +318,7 @@ def open_index(
         searcher = Searcher(generation, embedder, reranker)
         stack.pop_all()
         return searcher
+
+
+def _find_matching(archive: Archive, wanted: Filter) -> NDArray[np.int64]:
+    return np.array(archive.matching_articles(wanted), dtype=np.int64)

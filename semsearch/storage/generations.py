@@ -334,11 +334,9 @@ class Generation:
         from semsearch.storage._rows import CheckedRows
 
         intact = self._check != "rows when read" or not self._is_read_later(EMBEDDINGS)
+        embeddings, path = self.embeddings, self.folder / EMBEDDINGS  # no reference to self: see close
         return CheckedRows(
-            self.checks[:, 0],
-            np.full(len(self.checks), intact),
-            lambda row: self.embeddings[row],
-            lambda _: self.folder / EMBEDDINGS,
+            self.checks[:, 0], np.full(len(self.checks), intact), lambda row: embeddings[row], lambda _: path
         )
 
     def embeddings_of(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float16]:
@@ -386,19 +384,20 @@ class Generation:
                 segments.append(stack.enter_context(contextlib.closing(RowsFile(path, codec.bytes_per_token))))
             path = self.folder / TOKEN_SPANS
             spans = load_table(path, "<i8", 3)
-            store = TokenStore(segments, spans, codec, check=lambda rows: checked.require(rows))  # noqa: PLW0108 - below
+            store = TokenStore(segments, spans, codec)
         except (OSError, ValueError) as error:
             raise IndexCorruptError(path, f"does not fit the other files of tokens ({error})") from None
         if len(store) != self.manifest.counts.passages:
             raise IndexCorruptError(path, f"holds the tokens of {len(store)} passages, not of all")
         intact = [self._check != "rows when read" or not self._is_read_later(name) for name in self.segments]
+        paths = [self.folder / name for name in self.segments]
         checked = CheckedRows(
             self.checks[:, 1],
-            np.array(intact)[store.spans[:, 0]],
+            np.array(intact)[spans[:, 0]],
             store.unchecked_codes_of,
-            lambda row: self.folder / self.segments[store.spans[row, 0]],
+            lambda row: paths[spans[row, 0]],
         )
-        return store
+        return TokenStore(segments, spans, codec, check=checked.require)
 
     def dense_index(self) -> DenseIndex:
         """Read the dense index.
@@ -441,7 +440,11 @@ class Generation:
         return index
 
     def close(self) -> None:
-        """Close the files; the memory map goes with the last array that uses it."""
+        """Close the files; the memory maps go with the last array that uses them.
+
+        That is at once when nobody holds the generation any more: nothing in it refers to it, so that no map and no
+        removed file waits for the garbage collector.
+        """
         self._files.close()
 
 
