@@ -34,6 +34,7 @@ from tests.torture.model import (
     FILTERS,
     OFF,
     QUERIES,
+    WORDS_OFF,
     Snapshot,
     Words,
     fast_folder,
@@ -53,6 +54,7 @@ _FILES = [f"f{number}.jsonl" for number in range(5)]
 _SEEDS = st.integers(0, 1 << 16)
 _SOME_ARTICLES = st.dictionaries(st.sampled_from(_IDS), _SEEDS, max_size=5)
 _MOST_OPEN = 3
+_HYBRID_OFF = WORDS_OFF / 4  # words are a sixth of it
 
 
 class Question(NamedTuple):
@@ -322,7 +324,7 @@ class IndexMachine(RuleBasedStateMachine):
         elif question.recall < 1:  # others may be nearer than some of these
             require(len(found) == min(question.k, len(by_row)), "the search by codes found too few or too many")
             by_row = {row: by_row[row] for row, _ in found if row in by_row}
-        require_ranking(found, by_row, question.k, ties=ties)
+        require_ranking(found, by_row, question.k, off=OFF if is_dense else WORDS_OFF, ties=ties)
         self._compared()
 
     def _ask_both(self, searcher: Searcher, fresh: Searcher, then: Snapshot, question: Question) -> None:
@@ -333,7 +335,9 @@ class IndexMachine(RuleBasedStateMachine):
             return
         every = dict(rows_of(fresh.search(text, len(then), where=where, fold_duplicates=False), then))
         require(set(every) == set(np.flatnonzero(question.allowed(then)).tolist()), "the filter leaves other passages")
-        require_ranking(rows_of(searcher.search(text, k, where=where, fold_duplicates=False), then), every, k)
+        require_ranking(
+            rows_of(searcher.search(text, k, where=where, fold_duplicates=False), then), every, k, off=_HYBRID_OFF
+        )
         hits, expected = (one.search(text, k, where=where) for one in (searcher, fresh))
         groups, expected_groups = (one.search_articles(text, k, where=where) for one in (searcher, fresh))
         similar, expected_similar = (one.similar(then.articles[0].id, k) for one in (searcher, fresh))
@@ -341,7 +345,7 @@ class IndexMachine(RuleBasedStateMachine):
         scores_expected = [one.score for one in [*expected, *expected_similar]]
         scores_expected += [group.score for group in expected_groups]
         require(len(scores) == len(scores_expected), "there are more or fewer hits than in an index built anew")
-        np.testing.assert_allclose(scores, scores_expected, rtol=0, atol=OFF)
+        np.testing.assert_allclose(scores, scores_expected, rtol=0, atol=_HYBRID_OFF)
         evidence, evidence_expected = ({_place(hit): hit.evidence for hit in some} for some in (hits, expected))
         same = evidence.keys() & evidence_expected.keys()
         require(all(evidence[each] == evidence_expected[each] for each in same), "another sentence answers best")
