@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,7 +54,7 @@ _BALANCE = "qzxbalancexzq"  # a word that no text has
 Text = str | Sequence[str]
 """A text, or its parts."""
 
-_WRITER_LOCK = ".tantivy-writer.lock"
+_WRITER_LOCK, _META_LOCK = ".tantivy-writer.lock", ".tantivy-meta.lock"
 _MANAGED = ".managed.json"  # names files that the engine may remove
 _ENGINE_FILE = re.compile(r"[0-9a-z]+(\.[0-9a-z]+)+")
 
@@ -195,7 +196,7 @@ class LexicalIndex:
         Raises:
             ValueError: If the folder does not hold such an index.
         """
-        with _unicode_path(folder) as path, _panics_as_errors():
+        with _readable_path(folder) as path, _panics_as_errors():
             index = tantivy.Index.open(path)
             _register_analyzers(index)
         if index.schema not in (_schema(phrases=False), _schema(phrases=True)):
@@ -512,6 +513,26 @@ def _unicode_path(folder: Path) -> Iterator[str]:
         link = Path(elsewhere, "index")
         link.symlink_to(folder.absolute(), target_is_directory=True)
         yield str(link)
+
+
+@contextlib.contextmanager
+def _readable_path(folder: Path) -> Iterator[str]:
+    """Give a path at which tantivy can read ``folder``: where nothing can be written there, links to its files.
+
+    It makes a lock file in the folder that it opens.
+    """
+    lock = folder / _META_LOCK
+    if os.access(folder, os.W_OK) and (not lock.exists() or os.access(lock, os.W_OK)):
+        with _unicode_path(folder) as path:
+            yield path
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as elsewhere:
+        for file in folder.iterdir():
+            if file.suffix != lock.suffix:
+                Path(elsewhere, file.name).symlink_to(file.absolute())
+        yield elsewhere
 
 
 def _schema(*, phrases: bool) -> tantivy.Schema:

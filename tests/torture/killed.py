@@ -28,7 +28,7 @@ import semsearch.building
 import semsearch.lexical
 import semsearch.searching  # noqa: F401 - whatever the children need is imported once
 from semsearch import Article, IndexNotFoundError, Progress, build_index, open_index, update_index, verify_index
-from semsearch.storage import generations, open_generation
+from semsearch.storage import _current, open_generation
 from tests.embedder import WordEmbedder
 
 __all__ = ["BREAKS", "Tally"]
@@ -136,7 +136,7 @@ def _in_place(path: Path, data: bytes) -> None:
 
 
 def _write_in_place(index: Path, state: State, random: Random, pipe: int) -> None:
-    generations.replace_durably = _in_place  # type: ignore[attr-defined]
+    _current.replace_durably = _in_place  # type: ignore[attr-defined]
     _write(index, state, random, pipe)
 
 

@@ -23,7 +23,7 @@ import pytest
 from typing_extensions import Self
 
 from semsearch import Searcher, SemsearchError, lexical, open_index, verify_index
-from semsearch.storage import Archive, _rows, generations
+from semsearch.storage import Archive, _current, _intact, _rows, generations, verifying
 from semsearch.storage._rows import CheckedRows
 from semsearch.tokens import TokenStore
 from tests.conftest import ROOT
@@ -86,8 +86,8 @@ def few_are_many() -> Iterator[None]:
 
 # --- what can be broken -----------------------------------------------------------------------------------------------
 
-_require_intact = generations._require_intact
-_read_current = generations._read_current
+_require_intact = _intact.require_intact
+_read_current = _current.read_current
 
 
 def _require_no_content(path: Path, record: Any, *, content: bool = True, sha256: bool = False) -> None:
@@ -136,22 +136,24 @@ def _end(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-SABOTAGES: dict[str, tuple[object, str, object]] = {
-    "no checksum when opening": (generations, "_require_intact", _require_no_content),
-    "no checksum when verifying": (generations, "_require_intact", _require_no_sha256),
-    "no size": (generations, "_require_intact", _require_any_size),
-    "no look for what is missing": (generations, "_require_intact", _require_what_is_there),
-    "no checksum of a row": (CheckedRows, "require", _do_nothing),
-    "no checksum of the manifest": (generations, "_read_current", _current_of_any_manifest),
-    "no look at spans": (TokenStore, "__init__", _take_spans),
-    "no look at the rows of documents": (lexical, "_read_documents", _take_documents),
-    "no look at the schema": (Archive, "_check_schema", _do_nothing),
-    "no look at components": (_rows, "are_components", _say_yes),
-    "no look at panics": (lexical, "_panics_as_errors", contextlib.nullcontext),
-    "no look at what is no file": (generations, "stat", SimpleNamespace(S_ISREG=_say_yes)),
-    "a crash": (generations, "_read_current", _end),
+_REQUIRE = [generations, verifying]  # those who ask
+
+SABOTAGES: dict[str, tuple[list[Any], str, object]] = {
+    "no checksum when opening": (_REQUIRE, "require_intact", _require_no_content),
+    "no checksum when verifying": (_REQUIRE, "require_intact", _require_no_sha256),
+    "no size": (_REQUIRE, "require_intact", _require_any_size),
+    "no look for what is missing": (_REQUIRE, "require_intact", _require_what_is_there),
+    "no checksum of a row": ([CheckedRows], "require", _do_nothing),
+    "no checksum of the manifest": ([_current], "read_current", _current_of_any_manifest),
+    "no look at spans": ([TokenStore], "__init__", _take_spans),
+    "no look at the rows of documents": ([lexical], "_read_documents", _take_documents),
+    "no look at the schema": ([Archive], "_check_schema", _do_nothing),
+    "no look at components": ([_rows], "are_components", _say_yes),
+    "no look at panics": ([lexical], "_panics_as_errors", contextlib.nullcontext),
+    "no look at what is no file": ([_intact], "stat", SimpleNamespace(S_ISREG=_say_yes)),
+    "a crash": ([_current], "read_current", _end),
 }
-"""What a process does not do, by its name: object, attribute, and what stands there instead."""
+"""What a process does not do, by its name: objects, their attribute, and what stands there instead."""
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
@@ -232,7 +234,9 @@ def _main() -> None:
                 stack.enter_context(few_are_many())
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             if request["sabotage"] is not None:
-                patch.setattr(*SABOTAGES[request["sabotage"]])
+                objects, attribute, instead = SABOTAGES[request["sabotage"]]
+                for each in objects:
+                    patch.setattr(each, attribute, instead)
             finding = look(Path(request["index"]), verify=request["verify"])
         sys.stdout.write(json.dumps(finding) + "\n")
         sys.stdout.flush()

@@ -346,7 +346,7 @@ STORAGE = "semsearch.storage"
         pytest.param(FIRST, {f"{STORAGE}.generations.write_durably": Path.write_bytes}, id="manifest"),
         pytest.param(FIRST, {f"{STORAGE}._files.write_durably": Path.write_bytes}, id="CURRENT.new"),
         pytest.param(MORE, {f"{STORAGE}._files.sync_folder": not_at_all}, id="CURRENT's name"),
-        pytest.param(MORE, {f"{STORAGE}.generations.replace_durably": write_in_place}, id="CURRENT in place"),
+        pytest.param(MORE, {f"{STORAGE}._current.replace_durably": write_in_place}, id="CURRENT in place"),
         pytest.param(FIRST, {f"{STORAGE}._files.FileWriter.close": close_only}, id="vectors and tokens"),
         pytest.param(MORE, {"os.link": no_link, f"{STORAGE}._files.sync_file": not_at_all}, id="copies for links"),
     ],

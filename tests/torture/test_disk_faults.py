@@ -183,6 +183,8 @@ for spare in range(0, 100_000, step):
         went = "done"
     mount("remount,size=16m")
     mount("remount,ro")
+    now = faults.answers(index)
+    assert now == old or went == "done"
     try:
         faults.update(index)
     except IndexWriteError as error:

@@ -143,7 +143,7 @@ def leave_generations_open(patch: pytest.MonkeyPatch, leaks: list[Any]) -> None:
 
 
 def leave_generations_on_the_disk(patch: pytest.MonkeyPatch, _: list[Any]) -> None:
-    patch.setattr("semsearch.storage.generations._remove_generations", lambda _: None)
+    patch.setattr("semsearch.storage.generations.remove_generations", lambda _: None)
 
 
 def leave_memory(patch: pytest.MonkeyPatch, leaks: list[Any]) -> None:

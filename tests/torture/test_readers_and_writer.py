@@ -150,13 +150,13 @@ def test_readers_and_a_writer_that_is_killed(tmp_path: Path) -> None:
 
 NOT_ATOMIC = """
 import time
-from semsearch.storage import generations
+from semsearch.storage import _current
 def replace(path, data):
     with path.open("wb", buffering=0) as stream:
         stream.write(data[:20])
         time.sleep(0.02)
         stream.write(data[20:])
-generations.replace_durably = replace
+_current.replace_durably = replace
 """
 REMOVES_THE_LIVE_ONE = """
 import shutil
@@ -164,7 +164,7 @@ from semsearch.storage import generations
 def remove(index):
     for folder in (index / "generations").iterdir():
         shutil.rmtree(folder)
-generations._remove_generations = remove
+generations.remove_generations = remove
 """
 NOT_LOCKED = """
 import contextlib
