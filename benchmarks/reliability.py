@@ -13,7 +13,11 @@ __all__ = ["reliability_table"]
 def reliability_table(results: Mapping[str, Any]) -> str:
     """Give a row for each promise that was put to the test, and a sentence of its counts."""
     rows = [
-        [promise, ", ".join(f"{figure:,} {name.replace('_', ' ')}" for name, figure in figures.items())]
-        for promise, figures in results["promises"].items()
+        [
+            promise,
+            "long" if noted["long"] else "short",
+            ", ".join(f"{figure:,} {name.replace('_', ' ')}" for name, figure in noted["figures"].items()),
+        ]
+        for promise, noted in results["promises"].items()
     ]
-    return table(["what was put to the test", "how much of it, and what came of it"], rows)
+    return table(["what was put to the test", "version", "how much of it, and what came of it"], rows)

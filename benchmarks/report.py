@@ -22,6 +22,7 @@ from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
 from benchmarks.plots import COLOURS, plot
+from benchmarks.reliability import reliability_table
 from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +30,7 @@ RESULTS = Path(__file__).parent / "results" / "quality"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("ranking", "performance", "vector-search")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("ranking", "performance", "vector-search", "reliability")),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
 _MARK = re.compile(
@@ -215,6 +216,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "forms": _of("forms", forms_table),
     "ann": _of("ann", ann_table),
     "ann-synthetic": _of("ann", synthetic_table),
+    "reliability": _of("reliability", reliability_table),
 }
 
 

@@ -50,8 +50,8 @@ class CorpusError(SemsearchError):
     """
 
     def __init__(self, place: str, reason: str) -> None:
-        place = place.encode("utf-8", "backslashreplace").decode()  # a file's name may be what no terminal can show
-        super().__init__(f"{place}: {reason}")
+        shown = place.encode("utf-8", "backslashreplace").decode()  # a file's name may be what no terminal can show
+        super().__init__(f"{shown}: {reason}")
         self.place = place
         self.reason = reason
 

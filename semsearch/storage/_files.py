@@ -36,6 +36,7 @@ __all__ = [
 _CHUNK = 1 << 18  # stays in the processor's cache
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 @contextlib.contextmanager
@@ -55,6 +56,8 @@ def writing(path: Path) -> Iterator[None]:
             remedy = "free space there"
         elif error.errno in _FORBIDDEN:
             remedy = "allow writing there"
+        elif error.errno in _NO_PLACE:
+            remedy = "name another folder"
         else:
             remedy = "see whether that disk is full or broken"
         reason = f"cannot be written ({error.strerror or error}): {remedy} and build again"

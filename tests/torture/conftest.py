@@ -1,10 +1,10 @@
-"""Shows at the end of a run what was noted, and keeps it if the run was long and nothing failed."""
+"""Shows at the end of a run what was noted, and keeps it if that was asked for and nothing failed."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.torture.figures import LONG, NOTED, write_noted
+from tests.torture.figures import KEPT, LONG, NOTED, write_noted
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
@@ -14,5 +14,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     for promise, figures in sorted(NOTED.items()):
         counted = ", ".join(f"{figure:,} {name.replace('_', ' ')}" for name, figure in figures.items())
         terminalreporter.line(f"{promise}: {counted}")
-    if LONG and exitstatus == 0:
+    if KEPT and exitstatus == 0:
         write_noted()

@@ -6,10 +6,14 @@ import json
 import os
 from pathlib import Path
 
-__all__ = ["LONG", "NOTED", "note", "scaled", "write_noted"]
+__all__ = ["KEPT", "LONG", "NOTED", "note", "scaled", "write_noted"]
 
-LONG = "SEMSEARCH_TORTURE" in os.environ
+_ASKED = os.environ.get("SEMSEARCH_TORTURE", "")
+LONG = _ASKED not in ("", "short")
 """Whether the long version is asked for."""
+
+KEPT = bool(_ASKED)
+"""Whether the figures are kept: of the short version, too, if that is asked for by its name."""
 
 NOTED: dict[str, dict[str, int | float]] = {}
 """The figures of this run, by promise."""
@@ -35,10 +39,13 @@ def note(promise: str, **figures: float) -> None:
 
 
 def write_noted() -> None:
-    """Put the figures of a long run into the results, beside those of other runs."""
+    """Put the figures into the results, beside those of other promises; a long version's stay where this is short."""
     from benchmarks.machine import describe
 
     results = json.loads(_RESULTS.read_text(encoding="utf-8")) if _RESULTS.exists() else {}
-    promises = results.get("promises", {}) | NOTED
+    promises = results.get("promises", {})
+    for promise, figures in NOTED.items():
+        if LONG or not promises.get(promise, {}).get("long"):
+            promises[promise] = {"long": LONG, "figures": figures}
     result = {"command": "make torture", "machine": describe(), "promises": dict(sorted(promises.items()))}
     _RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
