@@ -180,13 +180,12 @@ class LexicalIndex:
             shutil.rmtree(folder)
             return False
         _write_documents(folder, documents, built)
-        of_build, since = _hashes(zip(gone.tolist(), removed, strict=True), balance, built)
+        # Of what is dropped nothing is counted any more, by the engine or here.
+        counted = ((number, text) for number, text in zip(gone.tolist(), removed, strict=True) if number < known)
+        of_build, since = _hashes(counted, balance, built)
+        since_before = _read_removed(before, _REMOVED_SINCE)[: None if known > built else 0]
         (folder / _REMOVED).write_bytes(_with_more(_read_removed(before, _REMOVED), of_build).tobytes())
-        if known > built:
-            since = _with_more(_read_removed(before, _REMOVED_SINCE), since)
-        else:  # those that were counted are no documents of the engine's any more
-            since = _with_more(np.empty((0, 2), np.uint64), _hashes([], balance, built)[1])
-        (folder / _REMOVED_SINCE).write_bytes(since.tobytes())
+        (folder / _REMOVED_SINCE).write_bytes(_with_more(since_before, since).tobytes())
         return True
 
     @classmethod

@@ -15,7 +15,7 @@ from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import nothing_to_index, portions
 from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
-from semsearch.building._report import BuildReport
+from semsearch.building._report import BuildReport, silent
 from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
@@ -168,7 +168,7 @@ def _build(
 ) -> BuildReport:
     """Write a generation of what ``fill`` adds and commit it, unless it would be as the live one is."""
     started = time.monotonic()
-    report = progress or _silent
+    report = progress or silent
     with write_generation(folder) as writer:
         report(Progress("loading the model"))
         last = last_manifest(folder)
@@ -219,10 +219,6 @@ def _build(
         seconds=time.monotonic() - started,
         unchanged=unchanged,
     )
-
-
-def _silent(_: Progress) -> None:
-    """Report nothing."""
 
 
 def _resolve_embedder(

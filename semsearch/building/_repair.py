@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.building._dense import write_dense
+from semsearch.building._report import silent
 from semsearch.errors import IndexCorruptError
 from semsearch.records import Progress, ReportProgress
 from semsearch.storage import (
@@ -61,7 +62,7 @@ def repair_index(index: str | os.PathLike[str] = "index", *, progress: ReportPro
     started = time.monotonic()
     folder = Path(index)
     live_generation(folder)  # an index that is not there is not made
-    report = progress or _silent
+    report = progress or silent
     with write_generation(folder) as writer:
         report(Progress("checking files"))
         live, manifest = live_generation(folder)
@@ -107,7 +108,3 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
 def _write_lexical(writer: GenerationWriter, archive: Archive, damaged: list[str]) -> None:
     units = [unit for unit in ("articles", "passages") if any(name.startswith(f"lexical/{unit}/") for name in damaged)]
     writer.write_lexical(archive, anew=units)
-
-
-def _silent(_: Progress) -> None:
-    """Report nothing."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from semsearch.errors import CorpusError
+from semsearch.records import Progress
 
-__all__ = ["BuildReport"]
+__all__ = ["BuildReport", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,7 @@ class BuildReport:
     bytes: int
     seconds: float
     unchanged: bool = False
+
+
+def silent(_: Progress) -> None:
+    """Report nothing."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.errors import IndexCorruptError, IndexNotFoundError
-from semsearch.storage._current import list_generations, live_generation, publish, read_current
+from semsearch.storage._current import GENERATIONS, list_generations, live_generation, publish, read_current
 from semsearch.storage._intact import names_of_files, require_intact, size_of
 from semsearch.storage._layout import DENSE, LEXICAL, MANIFEST
 from semsearch.storage.generations import Generation, generation_folder
@@ -112,7 +112,7 @@ def rollback_index(index: str | os.PathLike[str], to: str | None = None) -> str:
         IndexLockedError: If another process is writing to the index.
     """
     folder = Path(index)
-    if not (folder / "generations").is_dir():
+    if not (folder / GENERATIONS).is_dir():
         raise IndexNotFoundError(f"there is no index in {folder}: build one with 'semsearch rebuild-index'")
     with writer_lock(folder):
         target = _to_go_back_to(folder, to)
