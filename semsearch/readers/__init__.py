@@ -1,7 +1,7 @@
 """Files to articles: a folder, a file, a glob or standard input, streamed; one module a format.
 
 ``FORMATS`` is the seam: a format is a function from an open file to the articles in it (see :data:`ReadFormat`),
-registered under the suffixes that name it.
+registered under the suffixes that name it; its module is imported when the first such file is read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from semsearch.readers._files import FORMATS, STANDARD_INPUT, CorpusFile
+from semsearch.readers._files import STANDARD_INPUT, CorpusFile
+from semsearch.readers._formats import FORMATS
 from semsearch.readers._log import Located, ReadingLog
 from semsearch.readers._sources import find_files, id_prefixes
 from semsearch.records import Article
@@ -56,7 +57,7 @@ def require_sources(*sources: Source) -> None:
     """
     for source in sources:
         if os.fspath(source) != "-":
-            next(find_files(os.fspath(source), ReadingLog(), suffixes=FORMATS.keys()), None)
+            next(find_files(os.fspath(source), ReadingLog()), None)
 
 
 def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Located]:
@@ -74,7 +75,7 @@ def corpus_files(*sources: Source, log: ReadingLog) -> Iterator[CorpusFile]:
         if source == "-":
             yield CorpusFile(None, STANDARD_INPUT)
             continue
-        for file in find_files(source, log, suffixes=FORMATS.keys(), prefix=prefix):
+        for file in find_files(source, log, prefix=prefix):
             if len(names) > 1:  # one source alone reaches no file twice
                 real = os.path.realpath(file.path)
                 if real in places:

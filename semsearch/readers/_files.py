@@ -1,37 +1,24 @@
-"""The formats, and an open file to the articles in it."""
+"""A file of a corpus to the articles in it, and to the digest that says whether it has changed."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
-from semsearch.readers._log import Located, Origin, ReadFormat, ReadingLog
+from semsearch.readers._formats import FORMATS, Format, suffix_of
+from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._text import marked_encoding
-from semsearch.readers.jsonlines import read_jsonlines
-from semsearch.readers.markdown import read_markdown
-from semsearch.readers.plain import read_plain
 
-__all__ = ["FORMATS", "STANDARD_INPUT", "CorpusFile"]
+__all__ = ["STANDARD_INPUT", "CorpusFile"]
 
 STANDARD_INPUT = Origin("standard input", "stdin")
 _BUFFER = 1 << 18
 _CHUNK = 1 << 16  # small, as most files are
-
-FORMATS: Mapping[str, ReadFormat] = MappingProxyType(
-    {
-        ".txt": read_plain,
-        ".text": read_plain,
-        ".md": read_markdown,
-        ".markdown": read_markdown,
-        ".jsonl": read_jsonlines,
-        ".ndjson": read_jsonlines,
-    }
-)
 
 
 class CorpusFile:
@@ -51,28 +38,38 @@ class CorpusFile:
         """Return what :attr:`digest` would be if the file were read now; None if it cannot be."""
         if self._path is None:
             return None
-        digest = _new_digest()
         try:
             with self._path.open("rb", buffering=0) as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
+                return _digest_of(stream)
         except OSError:
             return None
-        return digest.digest()
 
     def read(self, log: ReadingLog) -> Iterator[Located]:
         """Yield the articles by the format that the suffix names."""
         if self._path is None:
             yield from _read_stdin(log)
             return
-        read = FORMATS[self._path.suffix.lower()]
+        form = FORMATS[suffix_of(self._path.name)]
         try:
-            with self._path.open("rb", buffering=0) as raw:
-                noted = _NotedStream(raw)
-                yield from read(io.BufferedReader(noted, _BUFFER), self.origin, log)
-                self.digest = noted.digest.digest() if not raw.read(1) else None
+            yield from (self._seek if form.seeks else self._stream)(self._path, form, log)
         except OSError as error:
             log.problem(self.origin.place, f"cannot be read ({error.strerror})")
+
+    def _stream(self, path: Path, form: Format, log: ReadingLog) -> Iterator[Located]:
+        with path.open("rb", buffering=0) as raw:
+            noted = _NotedStream(raw)
+            yield from form(io.BufferedReader(noted, _BUFFER), self.origin, log)
+            self.digest = noted.digest.digest() if not raw.read(1) else None
+
+    def _seek(self, path: Path, form: Format, log: ReadingLog) -> Iterator[Located]:
+        """Read a file in whatever order: its digest is made before, and holds if the file stayed as it was."""
+        with path.open("rb") as stream:
+            before = os.fstat(stream.fileno())
+            digest = _digest_of(stream)
+            stream.seek(0)
+            yield from form(stream, self.origin, log)
+            after = os.fstat(stream.fileno())
+        self.digest = digest if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) else None
 
 
 class _NotedStream(io.RawIOBase):
@@ -100,15 +97,20 @@ def _new_digest() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=16)
 
 
+def _digest_of(stream: BinaryIO | io.FileIO) -> bytes:
+    digest = _new_digest()
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+    return digest.digest()
+
+
 def _read_stdin(log: ReadingLog) -> Iterator[Located]:
     """Yield the articles of standard input: JSON lines if it begins with ``{``, front matter if with ``---``."""
     stream = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
     peeked = stream.peek(64)
     beginning = peeked.decode(marked_encoding(peeked) or "utf-8", errors="ignore").lstrip()
-    read = read_jsonlines if beginning.startswith("{") else read_plain
-    if beginning.startswith("---"):
-        read = read_markdown
+    suffix = ".jsonl" if beginning.startswith("{") else ".md" if beginning.startswith("---") else ".txt"
     try:
-        yield from read(stream, STANDARD_INPUT, log)
+        yield from FORMATS[suffix](stream, STANDARD_INPUT, log)
     finally:
         stream.detach()  # standard input is not ours to close

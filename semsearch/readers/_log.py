@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 from semsearch.errors import CorpusError
 from semsearch.records import Article
 
-__all__ = ["Located", "Origin", "ReadFormat", "ReadingLog"]
+__all__ = ["Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
 
 
 class Located(NamedTuple):
@@ -27,6 +27,14 @@ class Origin(NamedTuple):
     id: str
 
 
+class Dropped(NamedTuple):
+    """Text of a file that is no part of its article, and why: a button, a running head."""
+
+    place: str
+    text: str
+    reason: str
+
+
 @dataclass(slots=True)
 class ReadingLog:
     """Collects what could not be read, and what was passed over or mended.
@@ -36,12 +44,14 @@ class ReadingLog:
         problems: Everything that should have become an article and did not.
         notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
         ignored: Files of other kinds that were passed over, counted by suffix.
+        dropped: Texts that were left out of articles; None where nobody asks.
     """
 
     raises: bool = False
     problems: list[CorpusError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    dropped: list[Dropped] | None = None
 
     @property
     def words(self) -> int:
@@ -58,6 +68,11 @@ class ReadingLog:
     def note(self, place: str, what: str) -> None:
         """Record what was done to read ``place``."""
         self.notes.append(f"{place}: {what}".encode("utf-8", "backslashreplace").decode())
+
+    def drop(self, place: str, text: str, reason: str) -> None:
+        """Record what was left out of the article of ``place``, if anybody asks."""
+        if self.dropped is not None:
+            self.dropped.append(Dropped(place, text, reason))
 
 
 ReadFormat = Callable[[BinaryIO, Origin, ReadingLog], Iterator[Located]]

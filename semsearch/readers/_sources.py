@@ -6,11 +6,12 @@ import glob
 import itertools
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.errors import CorpusError
+from semsearch.readers._formats import FORMATS, format_of, suffix_of
 from semsearch.readers._log import Origin, ReadingLog
 from semsearch.records import is_unicode
 
@@ -54,8 +55,8 @@ def _root_of_pattern(pattern: str) -> Path:
     return Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
 
 
-def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str], prefix: str = "") -> Iterator[SourceFile]:
-    """Yield the regular files that ``source`` names and that have one of ``suffixes``, sorted by path.
+def find_files(source: str, log: ReadingLog, *, prefix: str = "") -> Iterator[SourceFile]:
+    """Yield the regular files that ``source`` names and that are of a format that is read, sorted by path.
 
     ``prefix`` stands before each id.
 
@@ -69,15 +70,15 @@ def find_files(source: str, log: ReadingLog, *, suffixes: Collection[str], prefi
     _require_name(source)
     path = Path(source)
     if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, no error for a name that no file can have
-        files = _files_below(path, log, suffixes)
+        files = _files_below(path, log)
     elif os.path.exists(source):  # noqa: PTH110
         if not path.is_file():
             raise CorpusError(source, "is neither a folder nor a regular file")
-        if path.suffix.lower() not in suffixes:
-            raise CorpusError(source, f"cannot be read: the formats are {', '.join(sorted(suffixes))}")
+        if format_of(path.name) is None:
+            raise CorpusError(source, f"cannot be read: the formats are {', '.join(sorted(FORMATS))}")
         files = iter([SourceFile(path, Origin(source, path.name))])
     elif glob.has_magic(source):
-        files = _files_matching(source, log, suffixes)
+        files = _files_matching(source, log)
     else:
         raise CorpusError(source, "no such file or folder: name a folder, a file, a glob or '-' for standard input")
     for found, origin in files:
@@ -99,7 +100,7 @@ def _require_name(source: str) -> None:
         raise CorpusError(repr(source), "is no name that a file can have") from None
 
 
-def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
+def _files_below(root: Path, log: ReadingLog) -> Iterator[SourceFile]:
     def unreadable(error: OSError) -> None:
         log.problem(str(error.filename), f"the folder cannot be read ({error.strerror})")
 
@@ -110,7 +111,7 @@ def _files_below(root: Path, log: ReadingLog, suffixes: Collection[str]) -> Iter
         below = here.relative_to(root).as_posix()
         for name in names:
             path = here / name
-            if _is_wanted(path, log, suffixes):
+            if _is_wanted(path, log):
                 yield SourceFile(path, Origin(str(path), name if below == "." else f"{below}/{name}"))
 
 
@@ -153,7 +154,7 @@ def _matches(pattern: str) -> list[str]:
     return sorted(os.path.normpath(path) if not head else path for path in found)
 
 
-def _files_matching(pattern: str, log: ReadingLog, suffixes: Collection[str]) -> Iterator[SourceFile]:
+def _files_matching(pattern: str, log: ReadingLog) -> Iterator[SourceFile]:
     root = _root_of_pattern(pattern)
     found = False
     for match in _matches(pattern):
@@ -163,7 +164,7 @@ def _files_matching(pattern: str, log: ReadingLog, suffixes: Collection[str]) ->
         found = True
         if _reached_by_link(path, root, log):
             continue
-        if _is_wanted(path, log, suffixes):
+        if _is_wanted(path, log):
             yield SourceFile(path, Origin(match, path.relative_to(root).as_posix()))
     if not found:
         raise CorpusError(pattern, "no file matches this pattern")
@@ -178,7 +179,7 @@ def _reached_by_link(path: Path, root: Path, log: ReadingLog) -> bool:
     return False
 
 
-def _is_wanted(path: Path, log: ReadingLog, suffixes: Collection[str]) -> bool:
+def _is_wanted(path: Path, log: ReadingLog) -> bool:
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -186,8 +187,8 @@ def _is_wanted(path: Path, log: ReadingLog, suffixes: Collection[str]) -> bool:
         return False
     if stat.S_ISLNK(mode):
         return not _is_link(path, log)
-    suffix = path.suffix.lower()
-    if path.name.startswith(".") or suffix not in suffixes:
+    if path.name.startswith(".") or format_of(path.name) is None:
+        suffix = suffix_of(path.name)
         log.ignored[(suffix or path.name).encode("utf-8", "backslashreplace").decode()] += 1
         return False
     if not stat.S_ISREG(mode):

@@ -324,8 +324,8 @@ def _without(module: Any, name: str, instead: object) -> Callable[[], None]:
     return lambda: setattr(module, name, instead)
 
 
-def _by_suffix(path: Path, log: ReadingLog, suffixes: Iterable[str]) -> bool:
-    return path.suffix in suffixes
+def _by_suffix(path: Path, log: ReadingLog) -> bool:
+    return path.suffix in FORMATS
 
 
 def _any_size() -> None:
