@@ -14,6 +14,7 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -48,6 +49,7 @@ _ENGINE_REWRITES = {".json", ".lock"}  # suffixes; its other files never change
 _MOST_SEGMENTS = 6  # two less than those that are alike of which the engine makes one by itself
 _MOST_CHANGED = 0.25  # of an index's texts: where more has changed, all is indexed anew
 _FEWEST = 1000  # texts for which it is worth it; of fewer the mean length could not be met well enough
+_UNTIL_GONE = (0, 0.01, 0.1)  # seconds: the engine's thread may make its lock file in a folder that is being removed
 _BALANCES = 32
 _BALANCE = "qzxbalancexzq"  # a word that no text has
 
@@ -197,6 +199,8 @@ class LexicalIndex:
         """
         with _readable_path(folder) as path, _panics_as_errors():
             index = tantivy.Index.open(path)
+            # Else its thread opens the index anew at what seems a change, with a lock file in a folder on its way out.
+            index.config_reader(reload_policy="Manual")
             _register_analyzers(index)
         if index.schema not in (_schema(phrases=False), _schema(phrases=True)):
             raise ValueError("it has other fields")
@@ -527,11 +531,18 @@ def _readable_path(folder: Path) -> Iterator[str]:
         return
     import tempfile
 
-    with tempfile.TemporaryDirectory() as elsewhere:
+    elsewhere = tempfile.mkdtemp()
+    try:
         for file in folder.iterdir():
             if file.suffix != lock.suffix:
                 Path(elsewhere, file.name).symlink_to(file.absolute())
         yield elsewhere
+    finally:
+        for wait in _UNTIL_GONE:
+            time.sleep(wait)
+            shutil.rmtree(elsewhere, ignore_errors=True)
+            if not Path(elsewhere).exists():
+                break
 
 
 def _schema(*, phrases: bool) -> tantivy.Schema:

@@ -132,6 +132,17 @@ def test_what_is_no_passage_of_an_article_is_not_returned_as_one(tmp_path: Path,
     assert error.value.path == tmp_path / "articles.sqlite"
 
 
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    # SQLite's message repeats it, and the message is then what cannot be decoded.
+    write(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "articles.sqlite")) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET name = CAST(X'80' AS TEXT), sql = 'CREATE' WHERE name = 'files'")
+    with pytest.raises(IndexCorruptError, match="cannot be read") as error, reading(tmp_path):
+        pass
+    assert error.value.path == tmp_path / "articles.sqlite"
+
+
 def test_an_archive_is_opened_whatever_its_path_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "100% ?mode=rw&x=#1 ü"
     folder.mkdir()

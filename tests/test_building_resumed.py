@@ -75,6 +75,17 @@ def test_what_a_killed_build_had_finished_is_not_embedded_again(killed: Path, tm
     assert all(check.problem is None for check in verify_index(killed))
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_a_part_that_is_missing_is_embedded_again_and_no_other_is_taken_for_it(
+    killed: Path, tmp_path: Path, number: int
+) -> None:
+    parts(killed)[number].unlink()
+    report = build_index(ARTICLES, killed, embedder=TokenWordEmbedder())
+    assert report.embedded == 180 - 2 * SHARD
+    build_index(ARTICLES, tmp_path / "afresh", embedder=TokenWordEmbedder())
+    assert everything(killed) == everything(tmp_path / "afresh")
+
+
 def test_another_corpus_takes_what_it_has_in_common(killed: Path) -> None:
     embedder = TokenWordEmbedder()
     new = Article("new", "A ship came into the harbour at noon.")

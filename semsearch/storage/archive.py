@@ -606,7 +606,11 @@ class Archive:
         with self._lock:
             try:
                 return self._connection.execute(query, parameters).fetchall()
-            except (sqlite3.DatabaseError, OverflowError) as error:
+            except (
+                sqlite3.DatabaseError,
+                OverflowError,
+                UnicodeDecodeError,
+            ) as error:  # the last of SQLite's own words
                 if isinstance(error, sqlite3.ProgrammingError):
                     raise  # closed: our caller's mistake, not the file's
                 raise IndexCorruptError(self._path, f"cannot be read ({error})") from None

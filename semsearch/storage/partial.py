@@ -76,7 +76,9 @@ class PartialRows:
             part = self._read(path)
             if part is not None:
                 self._found.update((key.tobytes(), (path, row)) for row, key in enumerate(part.keys))
-        self._next = len(list(self._folder.glob("*")))
+        # After the last that is there, not after as many as there are: no part may take the place of another one.
+        numbers = [int(path.stem) for path in self._folder.glob("*") if path.stem.isdecimal()]
+        self._next = max(numbers, default=-1) + 1
 
     def take(self, keys: NDArray[np.uint8]) -> dict[int, tuple[NDArray[np.float16], NDArray[np.uint8]]]:
         """Return vector and codes of those of the passages, ``(n, 16)`` uint8, that were embedded; by their number."""
@@ -89,7 +91,11 @@ class PartialRows:
         for path, rows in wanted.items():
             part = self._read(path)
             if part is not None:
-                taken.update((number, (part.vectors[row], part.codes[row])) for number, row in rows)
+                taken.update(
+                    (number, (part.vectors[row], part.codes[row]))
+                    for number, row in rows
+                    if row < len(part.keys) and part.keys[row].tobytes() == keys[number].tobytes()
+                )
         self.taken += len(taken)
         return taken
 

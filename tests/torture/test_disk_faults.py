@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +16,10 @@ from typing import Any
 
 import pytest
 
-from semsearch import IndexWriteError, verify_index
+from semsearch import IndexCorruptError, IndexWriteError, verify_index
+from semsearch.storage import ArchiveWriter, _current
+from semsearch.storage import _files as storage_files
+from semsearch.storage import generations as storage_generations
 from tests.command import runner, write_news
 from tests.conftest import ROOT
 from tests.index_files import live
@@ -73,7 +78,8 @@ class Disk:
         if refused is not None:
             assert refused.__cause__ is not None
             assert str(refused).startswith(f"{refused.path}: ")
-            assert refused.path.is_relative_to(self.index)
+            # Of a first build the folder of the index itself must be brought to the disk, too.
+            assert refused.path.is_relative_to(self.index.parent if self.old is None else self.index)
             assert refused.reason.endswith("build again")
         if went == "refused" and self.old is None:
             assert not (self.index / "CURRENT").exists()
@@ -149,6 +155,46 @@ def test_the_command_says_in_one_line_what_cannot_be_written(
     assert ran.err.splitlines()[-1].endswith("see whether that disk is full or broken and build again")
     assert "Traceback" not in ran.err
     assert live(index) == before
+
+
+# --- the harness --------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _as_it_comes(_: Path) -> Iterator[None]:
+    yield
+
+
+def _write_over(path: Path, data: bytes) -> None:
+    with storage_files.writing(path):
+        path.write_bytes(data)
+
+
+# What is broken; how; and what then comes of one of the faults, the first or the last of which are tried first.
+BREAKS = [
+    ("an error is passed on as the system gave it", (storage_files, "writing", _as_it_comes), 1, OSError),
+    ("so is one of SQLite", (ArchiveWriter, "_errors", lambda _: contextlib.nullcontext()), 1, sqlite3.Error),
+    ("CURRENT is written over", (_current, "replace_durably", _write_over), -1, IndexCorruptError),
+    ("what was begun is left", (storage_generations, "remove_generations", lambda _: None), 1, AssertionError),
+]
+
+
+@pytest.mark.parametrize(("place", "step", "wanted"), [row[1:] for row in BREAKS], ids=[row[0] for row in BREAKS])
+def test_what_is_broken_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[Any, str, Any], step: int, wanted: type[Exception]
+) -> None:
+    broken = Disk(tmp_path, update, first=False)
+    monkeypatch.setattr(*place)
+    counting = Shrinking()
+    assert broken.fails(counting.during()) == "done"
+
+    def try_all() -> None:
+        for number in range(len(counting.calls))[::step]:
+            broken.fails(Shrinking(number, once=True).during())
+            broken.recovers()
+
+    with pytest.raises(wanted):
+        try_all()
 
 
 # --- a real disk --------------------------------------------------------------------------------------------------

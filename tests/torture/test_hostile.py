@@ -121,7 +121,11 @@ def check_file(data: bytes, suffix: str) -> None:
     elif data.isascii():
         assert len(found) + len(log.problems) == sum(bool(line.strip()) for line in data.decode().split("\n"))
     for article in found:
-        content_digest(article)
+        try:
+            content_digest(article)
+        except ValueError as error:  # which a build reports: half of a surrogate pair, say, that JSON can write
+            assert "metadata" in str(error)
+            continue
         passages = split_article(article, WordEmbedder().count_tokens, limit=250)
         assert "".join("".join(passage.text for passage in passages).split()) == "".join(article.text.split())
 

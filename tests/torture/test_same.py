@@ -23,6 +23,15 @@ from tests.torture.model import OFF, QUERIES, Words, random_article
 NOT_THE_SAME = {"meta.json", ".managed.json"}
 """In these tantivy names its files, by random numbers; of all others the bytes are promised."""
 
+EVERY = 10_000
+FIRST = 20
+"""Hybrid hits of the default model that are compared; the scores of the next are alike for a while.
+
+Embedded in another batch a passage in a thousand has a component of a token that falls on the other side of a border
+between codes, which moves its score by up to 5e-5. And of passages that share one word with the query alone, some
+tie for the last place among the candidates.
+"""
+
 ARTICLES = [random_article(f"a{number}", 1000 + number) for number in range(60)]
 CORPUS_QUERIES = [
     *(
@@ -59,12 +68,14 @@ def bytes_of(index: Path) -> dict[str, list[str]]:
 Answers = dict[tuple[str, str], dict[tuple[str, int], float]]
 
 
-def answers_of(searcher: Searcher, queries: Sequence[str]) -> Answers:
-    """Every hit of every mode, with its score."""
+def answers_of(searcher: Searcher, queries: Sequence[str], *, hybrid: int = EVERY) -> Answers:
+    """Every hit of every mode, with its score; of the hybrid mode so many as are asked for."""
     return {
         (mode, query): {
             (hit.article.id, hit.passage.start): hit.score
-            for hit in searcher.search(query, 10_000, mode=mode, fold_duplicates=False, evidence=False)
+            for hit in searcher.search(
+                query, hybrid if mode == "hybrid" else EVERY, mode=mode, fold_duplicates=False, evidence=False
+            )
         }
         for mode in ("dense", "lexical", "hybrid")
         for query in queries
@@ -247,7 +258,7 @@ def test_the_default_model_gives_the_same_answers(
     embedder = load_embedder(precision="float32")
     build(tmp_path / "index", corpus_articles, embedder)
     with open_index(tmp_path / "index", embedder=embedder) as searcher:
-        require_same(answers_of(searcher, CORPUS_QUERIES), default_answers)
+        require_same(answers_of(searcher, CORPUS_QUERIES, hybrid=FIRST), default_answers)
     note("the default model, the same answers", builds=1, rankings_compared=len(default_answers), disagreements=0)
 
 
@@ -257,7 +268,7 @@ def default_answers(tmp_path_factory: pytest.TempPathFactory, corpus_articles: l
     embedder = load_embedder(precision="float32")
     build_index(corpus_articles, index, embedder=embedder)
     with open_index(index, embedder=embedder) as searcher:
-        return answers_of(searcher, CORPUS_QUERIES)
+        return answers_of(searcher, CORPUS_QUERIES, hybrid=FIRST)
 
 
 # --- what these must find ---------------------------------------------------------------------------------------------
