@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -121,11 +122,8 @@ def check_file(data: bytes, suffix: str) -> None:
     elif data.isascii():
         assert len(found) + len(log.problems) == sum(bool(line.strip()) for line in data.decode().split("\n"))
     for article in found:
-        try:
+        with contextlib.suppress(ValueError):  # which a build reports: half of a surrogate pair, that JSON can write
             content_digest(article)
-        except ValueError as error:  # which a build reports: half of a surrogate pair, say, that JSON can write
-            assert "metadata" in str(error)
-            continue
         passages = split_article(article, WordEmbedder().count_tokens, limit=250)
         assert "".join("".join(passage.text for passage in passages).split()) == "".join(article.text.split())
 
