@@ -69,9 +69,10 @@ class Article:
 class FieldNames:
     """What records call the fields of an article, where that is not among the names that are known.
 
-    Each field is a name or several, with none those that are known. Of the names of ``text`` all are read, one after the
-    other, as paragraphs; of other fields' the first counts that has a value. ``meta.headline`` is ``headline`` in
-    ``meta``. ``-`` is no name at all: the field is then left empty, and an id made of the file's and the row's number.
+    Each field is a name or several; with none, the names that are known serve. Of the names of ``text`` all are read,
+    one after the other, as paragraphs; of those of another field the first counts that has a value. ``meta.headline``
+    is ``headline`` in ``meta``. ``-`` is no column: the field is then left empty, and an id made of the names of file
+    and row.
 
     Args:
         id: Identifies the article.
@@ -236,8 +237,8 @@ def _names_of(field: str, given: str | Iterable[str]) -> tuple[str, ...]:
     if len(names) > _MOST_NAMES:
         raise ValueError(f"{field} has {len(names)} names: {_MOST_NAMES} are the most")
     for name in names:
-        if not isinstance(name, str) or not is_unicode(name):
-            raise ValueError(f"{field} must be the name of a column, not {name!r}")
+        if not is_unicode(name):
+            raise ValueError(f"the name of a column for {field} is not Unicode: {name!r}")
     return names
 
 

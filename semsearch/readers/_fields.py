@@ -125,7 +125,7 @@ def parse_date(text: str) -> dt.date | None:
 
 
 def _without_metadata(rest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Put the entries of ``metadata`` among the others; an id, title or text there is none of the article's, but kept."""
+    """Put the entries of ``metadata`` among the others. An id, title or text in it is not the article's, but kept."""
     if not isinstance(rest.get("metadata"), Mapping):
         return rest, {}
     more = {str(name): value for name, value in rest.pop("metadata").items() if name not in rest}

@@ -1,6 +1,4 @@
-"""Records of a file to articles, with what is to be said about all of them: columns that are not there, the same problem
-a million times.
-"""
+"""Records of a file to articles, and what is to be said of all of them: that there is no such column, for one."""
 
 from __future__ import annotations
 
@@ -31,12 +29,17 @@ _EMPTY = "is empty: there is no text to index"
 class FewWords(ReadingLog):
     """Passes on what is said of the records of a file, and counts it when it becomes too much."""
 
-    __slots__ = ("_log", "_problems", "_said", "_said_notes")
+    __slots__ = ("_log", "_said", "_said_notes")
 
     def __init__(self, log: ReadingLog) -> None:
         super().__init__(raises=log.raises)
         self._log = log
         self._said = self._said_notes = 0
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether there has been a problem."""
+        return self._said > 0
 
     def problem(self, place: str, reason: str) -> None:
         """Pass it on, if it is not one too many."""
@@ -62,7 +65,9 @@ class FewWords(ReadingLog):
             self._log.note(place, f"{self._said_notes - _MOST_WORDS:,} more notes of this kind")
 
 
-def articles_of(records: Iterable[Record], origin: Origin, log: ReadingLog, *, known: bool = False) -> Iterator[Located]:
+def articles_of(
+    records: Iterable[Record], origin: Origin, log: ReadingLog, *, known: bool = False
+) -> Iterator[Located]:
     """Yield the article of each record; a record without text or title is a problem.
 
     Args:
@@ -178,7 +183,9 @@ def listed(names: Iterable[str]) -> str:
     """Return names as they are shown to people, the first of many."""
     names = list(names)
     more = len(names) - _SHOWN_COLUMNS
-    return ", ".join(name[:_MOST_COLUMNS] for name in names[:_SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(name[:_MOST_COLUMNS] for name in names[:_SHOWN_COLUMNS]) + (
+        f" and {more} more" if more > 0 else ""
+    )
 
 
 def _no_column(field: str, name: str, columns: Iterable[str]) -> str:
