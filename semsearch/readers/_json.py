@@ -14,6 +14,8 @@ _SPACE = " \t\n\r"
 _TAIL = 32
 """Characters: a mistake so near to the end of what was read may be that the rest is missing; no literal is longer."""
 
+_UNFINISHED = 2  # characters of a number that say nothing without those that follow
+
 
 class TooLarge(Exception):  # noqa: N818 - it is no mistake of the file's
     """A value is larger than an article can be."""
@@ -57,12 +59,13 @@ class JsonText:
             try:
                 value, end = self._decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                after = error.pos - self._at
                 if not self._may_go_on(error) or not self._read_on():
-                    raise self._mistake(error.msg, self._at + after) from None
+                    raise self._mistake(error.msg, error.pos) from None
                 continue
-            # A number may go on in the next piece.
-            if end < len(self._buffer) or not self._read_on():
+            if end - self._at > MOST_BYTES:
+                raise TooLarge
+            # A number may go on in the next piece: after "1", "1." or "1e-".
+            if end + _UNFINISHED < len(self._buffer) or not self._read_on():
                 self._go_to(end)
                 return value
 
@@ -130,10 +133,12 @@ class JsonText:
             piece += more
             if not more:
                 break
+        if not piece:
+            return False
         self._before = self._column(self._at) - 1
         self._buffer = self._buffer[self._at :] + piece
         self._at = 0
-        return bool(piece)
+        return True
 
     def _column(self, at: int) -> int:
         begin = self._buffer.rfind("\n", 0, at) + 1

@@ -23,6 +23,7 @@ _MOST_WORDS = 1000
 _MOST_COLUMNS = 200
 """Names that are remembered of records that are all different."""
 _SHOWN_COLUMNS = 20
+_SHOWN_LENGTH = 60
 _EMPTY = "is empty: there is no text to index"
 
 
@@ -183,7 +184,7 @@ def listed(names: Iterable[str]) -> str:
     """Return names as they are shown to people, the first of many."""
     names = list(names)
     more = len(names) - _SHOWN_COLUMNS
-    return ", ".join(name[:_MOST_COLUMNS] for name in names[:_SHOWN_COLUMNS]) + (
+    return ", ".join(name[:_SHOWN_LENGTH] for name in names[:_SHOWN_COLUMNS]) + (
         f" and {more} more" if more > 0 else ""
     )
 

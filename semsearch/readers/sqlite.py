@@ -22,6 +22,7 @@ from semsearch.readers._text import MOST_BYTES
 
 __all__ = ["read_sqlite"]
 
+_BEGIN = b"SQLite format 3\0"
 _PATIENCE = 60.0
 """Seconds that SQLite may take for the next row, or for the first: it takes no time, but in a file that means harm."""
 _STEPS = 100_000  # of SQLite's machine between two looks at the clock
@@ -48,6 +49,11 @@ def read_sqlite(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[L
     left out. What a program has written and not yet brought into the file itself (``-wal``) is not read.
     """
     few = FewWords(log)
+    if stream.read(len(_BEGIN)) != _BEGIN:
+        # Other programs call their files .db too: Windows makes a Thumbs.db of every folder with pictures.
+        say = few.note if origin.place.lower().endswith(".db") else few.problem
+        say(origin.place, "not read: it is no SQLite file")
+        return
     try:
         with _path_of(stream) as path:
             _note_unwritten(path, origin, log)
@@ -55,7 +61,7 @@ def read_sqlite(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[L
                 yield from _articles(connection, path.stat().st_size, origin, few)
     except (sqlite3.Error, ValueError, OverflowError, MemoryError) as error:
         reason = "its rows never end" if "interrupted" in str(error) else str(error)
-        few.problem(origin.place, f"is damaged, or no SQLite file, not read from here on ({reason})")
+        few.problem(origin.place, f"is damaged, not read from here on ({reason})")
     few.finish(origin.place)
 
 
