@@ -19,6 +19,7 @@ from semsearch.readers._log import Origin
 from semsearch.readers._text import MOST_BYTES
 
 Read = Callable[..., "tuple[list[Article], list[str]]"]
+UNCLOSED = "has a quotation mark that is never closed, not read from here on: close it, or double it if it is text"
 LONG = 5 << 20  # characters of an article: four of them are more than is read at once
 
 
@@ -182,8 +183,13 @@ def test_an_object_of_an_array_that_is_larger_than_an_article_is_a_problem(read:
 def test_a_value_is_the_same_in_whatever_pieces_it_comes(value: object, size: int, indent: int | None) -> None:
     written = json.dumps([value, value], indent=indent)
     text = JsonText(iter([written[at : at + size] for at in range(0, len(written), size)]))
-    assert list(text.array()) == [value, value]
+    assert read_array(text) == [value, value]
+
+
+def read_array(text: JsonText) -> list[object]:
+    values = list(text.array())
     text.end()
+    return values
 
 
 @pytest.mark.parametrize("written", ["[1, 2", "[1 2]", '["a]', "[tru]", "[1,]", "[1]]", '["\\ud8"]', "{1: 2}"])
@@ -195,8 +201,7 @@ def test_a_mistake_is_found_at_the_same_place_in_whatever_pieces_the_text_comes(
     mistakes = []
     for text in (whole, pieces):
         with pytest.raises(ValueError, match="column") as error:
-            list(text.array())
-            text.end()
+            read_array(text)
         mistakes.append((str(error.value), text.line))
     assert mistakes[0] == mistakes[1]
 
@@ -243,7 +248,8 @@ def test_a_table_of_one_column_is_read(read: Read) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_a_table_is_read_in_its_encoding(read: Read, encoding: str) -> None:
     text = (
-        "Die Brücke über den Fluss bleibt bis zum Frühjahr für größere Fahrzeuge gesperrt, sagte ein Sprecher der Behörde. "
+        "Die Brücke über den Fluss bleibt bis zum Frühjahr für größere Fahrzeuge gesperrt, sagte ein Sprecher der "
+        "Behörde. "
         "Für Fußgänger ist sie geöffnet. Die Kosten können höher ausfallen als zunächst geschätzt, hieß es später."
     )
     articles, said = read("a.csv", f"id;text\nä;{text}\n".encode(encoding))
@@ -274,8 +280,7 @@ def test_a_table_is_read_in_its_encoding(read: Read, encoding: str) -> None:
         (
             'id,text\nx,One\ny,"Two\nz,Four\n',
             ["x"],
-            "a.csv:3: has a quotation mark that is never closed, not read from here on: close it, or double it if it is "
-            "text",
+            f"a.csv:3: {UNCLOSED}",
         ),
         ("id,text\nx,One\ny, \nz,Four\n", ["x", "z"], "a.csv:3: is empty: there is no text to index"),
     ],
