@@ -11,8 +11,8 @@ help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/installed  ## install, index corpus/ into index/ and ask a question
-	$(BIN)/semsearch rebuild-index corpus --index index --text
-	$(BIN)/semsearch query "legal basis for deployment" -k 5 --index index --text
+	$(BIN)/semsearch rebuild-index corpus --index index --no-json
+	$(BIN)/semsearch query "legal basis for deployment" -k 5 --index index --no-json
 
 test: $(VENV)/installed-dev  ## install what is missing and run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -26,7 +26,17 @@ from semsearch.errors import (
     ModelNotFoundError,
     SemsearchError,
 )
-from semsearch.records import Article, ArticleHit, Evidence, Explanation, Hit, Passage, Progress, WordMatch
+from semsearch.records import (
+    Article,
+    ArticleHit,
+    Evidence,
+    Explanation,
+    FieldNames,
+    Hit,
+    Passage,
+    Progress,
+    WordMatch,
+)
 
 if TYPE_CHECKING:
     from semsearch.building import (
@@ -56,6 +66,7 @@ __all__ = [
     "EmbedderSpec",
     "Evidence",
     "Explanation",
+    "FieldNames",
     "FileCheck",
     "Filter",
     "Hit",

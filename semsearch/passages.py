@@ -274,8 +274,7 @@ def _split_span(
     if tokens <= min(limit, _TOLERANCE * target):
         yield start, end
         return
-    cuts = _atoms(text, start, end, count_tokens, limit)
-    counts = count_tokens([text[a:b] for a, b in pairwise(cuts)])
+    cuts, counts = _atoms(text, start, end, count_tokens, limit)
     for first, last in _balanced(counts, limit, target):
         part_start, part_end = cuts[first], cuts[last]
         part = text[part_start:part_end]
@@ -283,22 +282,25 @@ def _split_span(
             yield part_start + len(part) - len(part.lstrip()), part_end - len(part) + len(part.rstrip())
 
 
-def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> list[int]:
-    """Return cut offsets, ``start`` and ``end`` among them, between which nothing needs to be cut again.
+def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> tuple[list[int], list[int]]:
+    """Return cut offsets, ``start`` and ``end`` among them, between which nothing is cut again, and the tokens between.
 
     Sentences; of a sentence beyond the limit its clauses; of a clause beyond the limit its words; of such a word its
-    characters. Each level is asked only for what the level before left too long.
+    characters. Each level is asked only for what the level before left too long, and only that is counted again:
+    counting tokens is most of what reading costs.
     """
     cuts = [start, *_sentence_starts(text[start:end], start), end]
+    counts = count_tokens([text[a:b] for a, b in pairwise(cuts)])
     for finer in (_clause_starts, _word_starts, partial(_character_runs, length=max(1, min(16, limit // 4)))):
-        spans = list(pairwise(cuts))
-        counts = count_tokens([text[a:b] for a, b in spans])
-        cuts = [start]
-        for (a, b), count in zip(spans, counts, strict=True):
-            if count > limit:
-                cuts += finer(text[a:b], a)
-            cuts.append(b)
-    return cuts
+        if max(counts) <= limit:
+            break
+        spans, before = list(pairwise(cuts)), counts
+        cuts, counts = [start], []
+        for (a, b), count in zip(spans, before, strict=True):
+            parts = [a, *(finer(text[a:b], a) if count > limit else ()), b]
+            cuts += parts[1:]
+            counts += [count] if len(parts) == 2 else count_tokens([text[x:y] for x, y in pairwise(parts)])
+    return cuts, counts
 
 
 def _sentence_starts(part: str, offset: int) -> list[int]:

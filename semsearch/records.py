@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ __all__ = [
     "ArticleHit",
     "Evidence",
     "Explanation",
+    "FieldNames",
     "Hit",
     "Passage",
     "Progress",
@@ -19,6 +20,9 @@ __all__ = [
     "WordMatch",
     "is_unicode",
 ]
+
+_MOST_NAMES = 20
+"""Of a field. More is a mistake, and every record is asked for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,63 @@ class Article:
             raise ValueError(f"published must be a datetime.date or None, not {self.published!r}")
         if not isinstance(self.metadata, Mapping):
             raise ValueError(f"metadata must be a mapping, not {type(self.metadata).__name__}")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class FieldNames:
+    """What records call the fields of an article, where that is not among the names that are known.
+
+    Each field is a name or several; with none, the names that are known serve. Of the names of ``text`` all are read,
+    one after the other, as paragraphs; of those of another field the first counts that has a value. ``meta.headline``
+    is ``headline`` in ``meta``. ``-`` is no column: the field is then left empty, and an id made of the names of file
+    and row.
+
+    Args:
+        id: Identifies the article.
+        title: The headline.
+        text: The body.
+        published: The day of publication.
+        source: The publisher or agency.
+        url: Where the article can be read.
+        table: The table of a database, or the array of a JSON file, that the records are in.
+
+    Raises:
+        ValueError: If one of them is no text, or there are too many.
+    """
+
+    id: tuple[str, ...]
+    title: tuple[str, ...]
+    text: tuple[str, ...]
+    published: tuple[str, ...]
+    source: tuple[str, ...]
+    url: tuple[str, ...]
+    table: str | None
+
+    def __init__(
+        self,
+        *,
+        id: str | Iterable[str] = (),  # noqa: A002
+        title: str | Iterable[str] = (),
+        text: str | Iterable[str] = (),
+        published: str | Iterable[str] = (),
+        source: str | Iterable[str] = (),
+        url: str | Iterable[str] = (),
+        table: str | None = None,
+    ) -> None:
+        given = {"id": id, "title": title, "text": text, "published": published, "source": source, "url": url}
+        for name, names in given.items():
+            object.__setattr__(self, name, _names_of(name, names))
+        tables = () if table is None else _names_of("table", table)
+        object.__setattr__(self, "table", tables[0] if tables else None)
+
+    def __bool__(self) -> bool:
+        """Whether anything is named."""
+        return self.table is not None or any(self.by_field().values())
+
+    def by_field(self) -> dict[str, tuple[str, ...]]:
+        """Return the names that were given, by field, in the order that they are looked for."""
+        fields = ("id", "title", "text", "published", "source", "url")
+        return {field: getattr(self, field) for field in fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +229,17 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _names_of(field: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names that were given for a field, without empty ones."""
+    names = tuple(name for name in ([given] if isinstance(given, str) else given) if name != "")
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"{field} has {len(names)} names: {_MOST_NAMES} are the most")
+    for name in names:
+        if not is_unicode(name):
+            raise ValueError(f"the name of a column for {field} is not Unicode: {name!r}")
+    return names
 
 
 def _check_text(name: str, value: object, *, optional: bool) -> None:

@@ -381,7 +381,9 @@ def test_an_article_that_cannot_be_stored_is_a_problem_and_the_others_are_indexe
 def test_what_is_no_corpus_is_refused(
     built: Path, words: WordEmbedder, before: Callable[[], None], corpus: object
 ) -> None:
-    with pytest.raises(TypeError, match=r"a corpus is a path or an iterable|is (int|NoneType|bytes), not an Article"):
+    with pytest.raises(
+        TypeError, match=r"a corpus is a path, a table or an iterable|is (int|NoneType|bytes), not an Article"
+    ):
         build_index(cast("list[Article]", corpus), built, embedder=words)
     before()
 

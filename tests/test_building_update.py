@@ -179,7 +179,7 @@ def test_the_command_puts_articles_in_and_takes_them_out(tmp_path: Path, tiny_mo
     built = ran.only()
     assert (built["articles"], built["embedded"], built["unchanged"]) == (4, 2, False)
     assert stored(tmp_path / "index") == [ARTICLES[1], CHANGED, ARTICLES[3], NEW]
-    ran = run("update", "--remove", "0", "--index", tmp_path / "index", "--text")
+    ran = run("update", "--remove", "0", "--index", tmp_path / "index", "--no-json")
     assert ran.code == 1
     assert "4 articles indexed in" in ran.out
     assert "nothing had changed" in ran.out

@@ -26,6 +26,7 @@ from tests.command import (
 )
 from tests.index_files import files_of
 
+COLUMN_OPTIONS = ["--text", "--title", "--date", "--id", "--source", "--url", "--table"]
 SEARCH_OPTIONS = [
     *["--where", "--since", "--until", "--source", "--article", "--min-score", "--max-per-article"],
     *["--fold / --no-fold", "--diversity", "--explain", "--recall"],
@@ -99,32 +100,32 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
             "query",
             [
                 *["-k", "--by-article", "-i, --index", "--mode", *SEARCH_OPTIONS, "-m, --model", "--reranker"],
-                *["--text", "--json", "-h, --help"],
+                *["--json", "--no-json", "-h, --help"],
             ],
         ),
         (
             "similar",
-            ["-k", "--paragraph", "-i, --index", *SEARCH_OPTIONS, "-m, --model", "--text", "--json", "-h, --help"],
+            ["-k", "--paragraph", "-i, --index", *SEARCH_OPTIONS, "-m, --model", "--json", "--no-json", "-h, --help"],
         ),
         (
             "rebuild-index",
             [
                 *["-i, --index", "-m, --model", "--precision", "--token-vectors / --no-token-vectors", "--keep"],
-                *["--text", "--json", "-h, --help"],
+                *[*COLUMN_OPTIONS, "--json", "--no-json", "-h, --help"],
             ],
         ),
-        ("update", ["--remove", "-i, --index", "--text", "--json", "-h, --help"]),
-        ("compile-model", ["--force", "--text", "--json", "-h, --help"]),
-        ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--text", "--json", "-h, --help"]),
-        ("status", ["-i, --index", "--text", "--json", "-h, --help"]),
-        ("verify", ["-i, --index", "--text", "--json", "-h, --help"]),
-        ("repair", ["-i, --index", "--text", "--json", "-h, --help"]),
-        ("rollback", ["--to", "-i, --index", "--text", "--json", "-h, --help"]),
+        ("update", ["--remove", "-i, --index", *COLUMN_OPTIONS, "--json", "--no-json", "-h, --help"]),
+        ("compile-model", ["--force", "--json", "--no-json", "-h, --help"]),
+        ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--json", "--no-json", "-h, --help"]),
+        ("status", ["-i, --index", *COLUMN_OPTIONS, "--json", "--no-json", "-h, --help"]),
+        ("verify", ["-i, --index", "--json", "--no-json", "-h, --help"]),
+        ("repair", ["-i, --index", "--json", "--no-json", "-h, --help"]),
+        ("rollback", ["--to", "-i, --index", "--json", "--no-json", "-h, --help"]),
         (
             "evaluate",
             [
                 *["--qrels", "-i, --index", "--mode", "--run", "--against", "--per-query"],
-                *["--text", "--json", "-h, --help"],
+                *["--json", "--no-json", "-h, --help"],
             ],
         ),
     ],

@@ -42,7 +42,7 @@ def test_a_compiled_model_as_json(run: Run, tiny_model: Path, own_cache: Path) -
 
 
 def test_a_compiled_model_as_text(run: Run, tiny_model: Path, cache: Path) -> None:
-    ended = run("compile-model", tiny_model, "--text")
+    ended = run("compile-model", tiny_model, "--no-json")
     title, *rows = ended.out.splitlines()
     precision = load_embedder(tiny_model).precision  # type: ignore[attr-defined]
     assert title == f"{tiny_model} is compiled: it embeds queries in float32, passages in {precision}"
@@ -57,7 +57,7 @@ def test_a_model_that_cannot_be_compiled(run: Run, tiny_model: Path, tmp_path: P
     found = ended.only()
     assert (ended.code, found["compiled"], found["reason"], found["precision"]) == (0, False, "it pools by max", None)
     assert found["cache"] == str(cache)
-    title = run("compile-model", folder, "--text").out.splitlines()[0]
+    title = run("compile-model", folder, "--no-json").out.splitlines()[0]
     assert title == f"{folder} is not compiled, and sentence-transformers runs it: it pools by max"
 
 
@@ -66,7 +66,7 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "file"))
-    ended = run("compile-model", tiny_model, "--text")
+    ended = run("compile-model", tiny_model, "--no-json")
     assert ended.code == 0
     assert ended.out.splitlines()[2] == "  kept in     nowhere: every process compiles for itself"
 

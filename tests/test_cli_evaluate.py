@@ -95,7 +95,7 @@ def test_words_alone_answer_what_can_be_worked_out_by_hand(run: Run, judged: Pat
 
 
 def test_text_has_a_line_a_measure_and_says_what_was_left_out(run: Run, judged: Path, index: Path) -> None:
-    ran = run("evaluate", judged, "--index", index, "--mode", "lexical", "--text")
+    ran = run("evaluate", judged, "--index", index, "--mode", "lexical", "--no-json")
     lines = ran.out.splitlines()
     assert (ran.code, ran.err) == (0, "")
     assert lines[0] == "judged: 3 queries, lexical, means with 95 % intervals"
@@ -131,7 +131,7 @@ def test_the_difference_to_another_run_is_printed_in_both_forms(
     difference = run(*arguments).only()["measures"]["Success@1"]["difference"]
     assert difference["mean"] == pytest.approx(2 / 3)  # the other run is right once
     assert difference["p"] == 0.5  # 2 of 4 ways to swap the two values that differ give as much
-    (line,) = [line for line in run(*arguments, "--text").out.splitlines() if "Success@1" in line]
+    (line,) = [line for line in run(*arguments, "--no-json").out.splitlines() if "Success@1" in line]
     assert line.startswith("  Success@1   1.0000  [1.0000, 1.0000]   difference +0.6667 [")
     assert line.endswith("], p 0.5000")
 
@@ -193,7 +193,7 @@ def test_relevant_articles_that_are_not_in_the_index_are_noted(run: Run, judged:
     found = run(*arguments).only()
     assert found["unknown"] == ["gone", "lost"]
     assert found["measures"]["R@10"]["mean"] == pytest.approx((1 / 2 + 1 / 3 + 1) / 3)
-    lines = run(*arguments, "--text").out.splitlines()
+    lines = run(*arguments, "--no-json").out.splitlines()
     assert lines[-1] == "2 relevant articles are not in the index and count as not found, gone first"
 
 
@@ -236,7 +236,7 @@ def test_a_threshold_is_suggested_that_a_query_can_be_given(run: Run, index: Pat
     }  # fmt: skip
     scores = [run("query", word, "--mode", "lexical", "-i", index).only()["score"] for word in ("soldiers", "attack")]
     assert score == pytest.approx(min(scores), abs=1e-6)
-    shown = run(*arguments, "--text").out.splitlines()
+    shown = run(*arguments, "--no-json").out.splitlines()
     assert shown[0].endswith(" for --mode lexical, by 3 queries")
     assert [line.split()[0] for line in shown[1:]] == ["precision", "recall", "silence"]
     for least in (repr(score), shown[0].split()[1]):

@@ -131,7 +131,7 @@ def test_hits_are_printed_like_this_at_60_columns(run: Run, two_hits: Path, monk
     monkeypatch.setenv("COLUMNS", "60")
     question = LONG["text"]
     scores = [f"{hit['score']:.3f}" for hit in run("query", question, "--index", two_hits).lines()]
-    printed = run("query", question, "--index", two_hits, "--text")
+    printed = run("query", question, "--index", two_hits, "--no-json")
     assert (printed.code, printed.err) == (0, "")
     assert stripped(printed.out) == HITS.format(*scores)
 
@@ -139,7 +139,7 @@ def test_hits_are_printed_like_this_at_60_columns(run: Run, two_hits: Path, monk
 def test_lines_are_no_longer_than_100_characters(run: Run, two_hits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "250")
     (score,) = [f"{hit['score']:.3f}" for hit in run("query", LONG["text"], "-k", 1, "--index", two_hits).lines()]
-    printed = run("query", LONG["text"], "-k", 1, "--index", two_hits, "--text").out
+    printed = run("query", LONG["text"], "-k", 1, "--index", two_hits, "--no-json").out
     assert stripped(printed) == WIDE_HIT.format(score)
     assert max(map(len, printed.splitlines())) == 100
 
@@ -152,7 +152,7 @@ def test_a_title_that_has_no_spaces_is_wrapped_and_not_cut(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     semsearch.build_index([semsearch.Article("7", "Some text.", title=title)], tmp_path / "i", embedder=tiny_model)
-    printed = run("query", "text", "--index", tmp_path / "i", "--text").out
+    printed = run("query", "text", "--index", tmp_path / "i", "--no-json").out
     score = printed.splitlines()[0].split()[-1]
     assert "".join(printed.partition("paragraph 1")[0].replace(score, "").split()) == f"1{title}"
 
@@ -161,14 +161,14 @@ def test_a_build_reports_like_this(run: Run, tiny_model: Path, tmp_path: Path, m
     monkeypatch.setenv("COLUMNS", "30")  # paths are not wrapped: they are there to be copied
     news, index = write_news(tmp_path / "news"), tmp_path / "index"
     (news / "empty.txt").touch()
-    ran = run("rebuild-index", news, "--index", index, "--model", tiny_model, "--text")
+    ran = run("rebuild-index", news, "--index", index, "--model", tiny_model, "--no-json")
     assert (ran.code, ran.err) == (1, f"not indexed: {news / 'empty.txt'}: is empty: there is no text to index\n")
     assert normalised(ran.out) == REPORT.format(index=index, model=tiny_model)
 
 
 def test_status_is_printed_like_this(run: Run, word_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    ran = run("status", "--index", word_index, "--text")
+    ran = run("status", "--index", word_index, "--no-json")
     assert (ran.code, ran.err) == (0, "")
     assert normalised(ran.out) == STATUS.format(index=word_index, version=semsearch.__version__)
 
@@ -186,7 +186,7 @@ def test_verify_is_printed_like_this(
         flip_a_bit(folder / "embeddings.npy")
         verdict, problem = "DAMAGED ", "  is damaged (its checksum is not the one in the manifest)"
         remedy = "Mend it with 'semsearch rebuild-index'.\n"
-    ran = run("verify", "--index", word_index, "--text")
+    ran = run("verify", "--index", word_index, "--no-json")
     assert (ran.code, ran.err) == (4 if damaged else 0, "")
     words = [
         VERIFIED_WORDS.format(folder=folder, name=name, size=(folder / name).stat().st_size)
@@ -408,12 +408,12 @@ def test_the_schema_refuses_what_is_not_a_hit(full_hit: dict[str, Any], path: li
 @pytest.mark.parametrize("command", ["status", "verify"])
 def test_without_a_terminal_it_is_json_lines(run: Run, word_index: Path, command: str) -> None:
     assert run(command, "-i", word_index).out == run(command, "-i", word_index, "--json").out
-    assert run(command, "-i", word_index, "--text").out != run(command, "-i", word_index, "--json").out
+    assert run(command, "-i", word_index, "--no-json").out != run(command, "-i", word_index, "--json").out
 
 
 def test_of_text_and_json_the_last_counts(run: Run, word_index: Path) -> None:
-    assert run("status", "-i", word_index, "--text", "--json").only()["type"] == "status"
-    assert run("status", "-i", word_index, "--json", "--text").out.startswith("index in ")
+    assert run("status", "-i", word_index, "--no-json", "--json").only()["type"] == "status"
+    assert run("status", "-i", word_index, "--json", "--no-json").out.startswith("index in ")
 
 
 # --- whatever the encoding --------------------------------------------------------------------------------------
@@ -453,14 +453,14 @@ def test_json_says_the_same_in_every_encoding(
 def test_text_is_printed_as_far_as_the_encoding_goes(
     cyrillic_index: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    code, data = printed_as(encoding, monkeypatch, "query", "Тоқаев", "--index", cyrillic_index, "--text")
+    code, data = printed_as(encoding, monkeypatch, "query", "Тоқаев", "--index", cyrillic_index, "--no-json")
     assert code == 0
     assert b"President " in data
     assert b" asked for help." in data
 
 
 @pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="file names are Unicode on this system")
-@pytest.mark.parametrize("form", ["--json", "--text"])
+@pytest.mark.parametrize("form", ["--json", "--no-json"])
 def test_a_name_that_is_not_unicode_is_printed_all_the_same(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:

@@ -62,7 +62,7 @@ def test_help_loads_no_library_that_takes_long(arguments: list[str]) -> None:
     assert names & {"faiss", "huggingface_hub", "numpy", "rich", "sentence_transformers", "torch", "yaml"} == set()
 
 
-@pytest.mark.parametrize("form", ["--json", "--text"])
+@pytest.mark.parametrize("form", ["--json", "--no-json"])
 def test_status_loads_neither_torch_nor_faiss(word_index: Path, form: str) -> None:
     names = loaded(LOADED_BY_COMMAND, "status", "--index", str(word_index), form)
     assert "semsearch" in names
@@ -106,7 +106,7 @@ def test_the_package_runs_as_a_module(word_index: Path) -> None:
     assert ended.stderr == ""
 
 
-@pytest.mark.parametrize("form", ["--json", "--text"])
+@pytest.mark.parametrize("form", ["--json", "--no-json"])
 def test_a_reader_that_goes_away_provokes_no_traceback(word_index: Path, form: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)  # what "head -1" does once it has its line
@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_line(word_index: Path) -> None:
         pytest.skip("needs /dev/full")
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
-            semsearch_command("status", "--index", word_index, "--text"),
+            semsearch_command("status", "--index", word_index, "--no-json"),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

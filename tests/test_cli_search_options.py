@@ -194,7 +194,7 @@ def test_a_quotation_mark_without_a_phrase_is_wrong_usage(run: Run, mode: str, q
 @pytest.mark.parametrize("arguments", [["query", '"pay higher"'], ["query", '"pay higher"', "--by-article"],
                                        ["similar", "moon", "--source", "Nobody"]])  # fmt: skip
 def test_nothing_found_is_said_to_people_and_is_no_line_to_programs(run: Run, arguments: list[str]) -> None:
-    assert run(*arguments, "--text") == (0, "Nothing was found.\n", "")
+    assert run(*arguments, "--no-json") == (0, "Nothing was found.\n", "")
     assert run(*arguments, "--json") == (0, "", "")
 
 
@@ -250,7 +250,7 @@ def test_by_article_each_article_has_its_best_passages(run: Run) -> None:
 
 
 def test_by_article_text_has_the_title_once_and_every_passage(run: Run) -> None:
-    shown = run("query", "harbour", "--by-article", "--text", "--article", "wire/harbour").out
+    shown = run("query", "harbour", "--by-article", "--no-json", "--article", "wire/harbour").out
     assert shown.count("Blockade ends") == 1
     assert [line.split()[4] for line in shown.splitlines() if "· paragraph" in line] != []
     assert sorted(re.findall(r"paragraph (\d)", shown)) == ["1", "2"]
@@ -263,11 +263,11 @@ def test_by_article_text_has_the_title_once_and_every_passage(run: Run) -> None:
 def test_an_explanation_is_printed_only_if_it_is_asked_for(run: Run) -> None:
     question = ["query", "harbour unions", "--mode", "lexical", "--article", "wire/harbour", "-k", 1]
     (hit,) = run(*question, "--explain").lines()
-    shown = run(*question, "--explain", "--text").out.splitlines()
+    shown = run(*question, "--explain", "--no-json").out.splitlines()
     assert list(hit["explanation"]["parts"]) == ["lexical"]
     assert shown[2] == f"    lexical {hit['score']:.3f}".ljust(len(shown[2]))
     assert shown[3].strip() == "harbour ~ harbour 1.00; unions ~ unions 1.00"
-    assert "~" not in run(*question, "--text").out
+    assert "~" not in run(*question, "--no-json").out
     assert run(*question).only()["explanation"] is None
 
 
@@ -278,7 +278,7 @@ def test_an_explanation_names_every_signal_of_its_mode(run: Run, mode: str) -> N
     parts = hit["explanation"]["parts"]
     assert len(parts) == (1 if mode == "dense" else 6)
     assert sum(parts.values()) == pytest.approx(hit["score"], abs=1e-5)
-    shown = re.findall(r"(?:wire/harbour|[+-]) ([a-z ]+) (\d\.\d{3})", flat(run(*question, "--text").out))
+    shown = re.findall(r"(?:wire/harbour|[+-]) ([a-z ]+) (\d\.\d{3})", flat(run(*question, "--no-json").out))
     assert {name: float(part) for name, part in shown} == pytest.approx(
         {name: abs(part) for name, part in parts.items()}, abs=6e-4
     )
@@ -293,7 +293,7 @@ def test_the_sentence_that_answers_is_between_asterisks_in_a_pipe_and_bold_on_a_
 ) -> None:
     arguments = ["query", "stranded freighter", "--mode", "lexical", "-k", 1, "--article", "wire/harbour"]
     assert run(*arguments).only()["evidence"]["text"] == FREIGHTER
-    shown = run(*arguments, "--text").out
+    shown = run(*arguments, "--no-json").out
     assert f"since Friday. **{FREIGHTER}** Ferries sail again." in flat(shown)
     monkeypatch.setenv("TERM", "xterm-256color")
     shown = flat(run_on_terminal(monkeypatch, *arguments).out)
@@ -303,13 +303,13 @@ def test_the_sentence_that_answers_is_between_asterisks_in_a_pipe_and_bold_on_a_
 
 
 def test_a_passage_of_one_sentence_is_not_marked(run: Run) -> None:
-    assert "**" not in run("query", "small probe", "--text", "--article", "moon").out
+    assert "**" not in run("query", "small probe", "--no-json", "--article", "moon").out
 
 
 def test_of_many_copies_three_are_listed_and_the_others_counted(run: Run, tiny_model: Path, tmp_path: Path) -> None:
     copies = [semsearch.Article(f"copy/{number}", BLOCKADE[:112], source=f"Paper {number}") for number in range(6)]
     semsearch.build_index(copies, tmp_path / "index", embedder=tiny_model)
-    shown = run("query", "harbour", "--mode", "lexical", "-i", tmp_path / "index", "--text").out
+    shown = run("query", "harbour", "--mode", "lexical", "-i", tmp_path / "index", "--no-json").out
     lines = [line.strip() for line in shown.splitlines() if line.startswith("    ")]
     assert lines[0] == "Paper 0 · paragraph 1 · copy/0"
     assert [line for line in lines if line.startswith(("also", "and"))] == [
@@ -388,7 +388,7 @@ def test_an_odd_query_is_answered_or_finds_nothing(run: Run, mode: str, query: s
         lines = ran.lines()
         assert {line["query"] for line in lines} <= {query}
         assert lines or mode == "lexical"
-    assert run("query", "--mode", mode, "--explain", "--text", "--", query).code == 0
+    assert run("query", "--mode", mode, "--explain", "--no-json", "--", query).code == 0
 
 
 @pytest.mark.parametrize(

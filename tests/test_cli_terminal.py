@@ -103,7 +103,7 @@ def test_a_terminal_gets_the_text_that_a_pipe_gets_with_styles(
     run: Run, word_index: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     shown = run_on_terminal(monkeypatch, command, "--index", word_index)
-    plain = run(command, "--index", word_index, "--text").out
+    plain = run(command, "--index", word_index, "--no-json").out
     assert (shown.code, shown.err) == (0, "")
     assert STYLE.sub("", shown.out) == plain
     assert STYLE.search(shown.out)
@@ -116,7 +116,7 @@ def test_hits_are_coloured_on_a_terminal_only(
     index = tmp_path / "index"
     semsearch.build_index(write_news(tmp_path / "news"), index, embedder=tiny_model)
     shown = run_on_terminal(monkeypatch, "query", "probe", "-k", 2, "--index", index)
-    plain = run("query", "probe", "-k", 2, "--index", index, "--text").out
+    plain = run("query", "probe", "-k", 2, "--index", index, "--no-json").out
     assert {"32", "36"} <= colours(shown.out)  # the score is green, the rank cyan
     assert STYLE.sub("", shown.out) == plain
     assert "\x1b" not in plain

@@ -98,7 +98,7 @@ def test_every_command_and_option_is_documented() -> None:
         assert f"`semsearch {name}" in page
         row = next(line for line in page.splitlines() if f"`semsearch {name}" in line)
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert any(names_option(row, option) for option in parameter.opts), (name, parameter.opts)
                 assert all(names_option(row, option) for option in parameter.secondary_opts), parameter.secondary_opts
 
@@ -110,9 +110,9 @@ def names_option(text: str, option: str) -> bool:
 def test_every_option_of_a_query_is_explained() -> None:
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     section = page.partition("## Asking\n")[2].partition("\n## ")[0]
-    shared = {"--index", "--model", "--json", "--text", "--help"}  # of other commands too, and said above
+    shared = {"--index", "--model", "--json", "--no-json", "--help"}  # of other commands too, and said above
     for parameter in _commands.commands["query"].params:
-        if isinstance(parameter, click.Option) and not shared & {*parameter.opts}:
+        if isinstance(parameter, click.Option) and not parameter.hidden and not shared & {*parameter.opts}:
             for option in (*parameter.opts, *parameter.secondary_opts):
                 assert f"`{option}" in section, option
 

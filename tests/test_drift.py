@@ -94,11 +94,11 @@ def test_status_ends_with_seven_if_a_rebuild_would_change_something(
     run = runner(capsys)
     same = run("status", news, "-i", index)
     assert (same.code, same.only()["drift"]["unchanged"]) == (0, 3)
-    assert "the corpus is as it was" in run("status", news, "-i", index, "--text").out
+    assert "the corpus is as it was" in run("status", news, "-i", index, "--no-json").out
     (news / "bridge.txt").write_text("Another text.")
     changed = run("status", news, "-i", index)
     assert (changed.code, changed.only()["drift"]["changed"]) == (7, ["bridge.txt"])
-    text = run("status", news, "-i", index, "--text").out
+    text = run("status", news, "-i", index, "--no-json").out
     assert "the corpus has changed: 'semsearch rebuild-index' takes it in" in text
     assert "  changed     1: bridge.txt" in text
     assert run("status", "-i", index).only()["drift"] is None

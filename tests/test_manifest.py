@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch import EmbedderSpec, IndexCorruptError, IndexFormatError
+from semsearch import EmbedderSpec, FieldNames, IndexCorruptError, IndexFormatError
 from semsearch.storage import FORMAT_VERSION, Counts, FileRecord, Manifest
 from semsearch.storage.manifest import parse_manifest
 
@@ -33,11 +33,13 @@ MANIFEST = Manifest(
     target_tokens=120,
     token_vectors=True,
     keep=1,
+    fields=FieldNames(text=("abstract", "body"), published="pub_date", table="posts"),
     dense_spec="PQ96x4fs",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
     files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.codes": FileRecord(100, "b" * 64, 8)},
 )
 
+TEXTS = st.text()
 COUNTS = st.integers(0, 2**63)
 MANIFESTS = st.builds(
     Manifest,
@@ -56,6 +58,7 @@ MANIFESTS = st.builds(
     target_tokens=COUNTS,
     token_vectors=st.booleans(),
     keep=COUNTS,
+    fields=st.builds(FieldNames, text=st.lists(TEXTS, max_size=3), id=TEXTS, table=st.none() | TEXTS),
     dense_spec=st.text(),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(
@@ -136,7 +139,7 @@ def test_a_manifest_with_a_value_of_another_type_is_none(route: Route) -> None:
 
 def is_right(route: Route, value: object) -> bool:
     if value is None:
-        return route in {("embedder", "revision"), ("precision",)}
+        return route in {("embedder", "revision"), ("precision",), ("fields", "table")}
     if isinstance(value, dict):
         return route == ("files",) and not value
     return type(value) is type(at(FIELDS, route)) and value != -1

@@ -217,14 +217,14 @@ def test_the_commands(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flip_a_bit(live(index) / "dense.codes")
     damaged = run("verify", "-i", index)
     assert (damaged.code, {line["remedy"] for line in damaged.lines()}) == (4, {None, "semsearch repair"})
-    assert "Mend it with 'semsearch repair'." in run("verify", "-i", index, "--text").out
+    assert "Mend it with 'semsearch repair'." in run("verify", "-i", index, "--no-json").out
     repaired = run("repair", "-i", index).only()
     assert (repaired["type"], repaired["mended"]) == ("repair", ["dense.codes"])
-    assert "nothing is damaged" in run("repair", "-i", index, "--text").out
+    assert "nothing is damaged" in run("repair", "-i", index, "--no-json").out
     assert run("rollback", "-i", index).code == 4  # that was the damaged one
     back = run("rollback", "--to", repaired["generation"], "-i", index).only()
     assert back == {"type": "rollback", "version": 2, "index": str(index), "generation": repaired["generation"]}
-    assert "answers from generation" in run("rollback", "--to", repaired["generation"], "-i", index, "--text").out
+    assert "answers from generation" in run("rollback", "--to", repaired["generation"], "-i", index, "--no-json").out
     assert run("rollback", "--to", "nothing", "-i", index).code == 3
 
 

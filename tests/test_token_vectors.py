@@ -143,7 +143,7 @@ def test_status_says_how_much_of_the_index_is_tokens(tmp_path: Path, run: Run) -
     articles = [Article(f"{n}", " ".join(f"w{n}x{word}" for word in range(40))) for n in range(100)]
     build_index(articles, tmp_path / "with", embedder=TokenWordEmbedder())
     build_index(articles, tmp_path / "without", embedder=TokenWordEmbedder(), token_vectors=False)
-    printed = {name: run("status", "--index", tmp_path / name, "--text").out for name in ("with", "without")}
+    printed = {name: run("status", "--index", tmp_path / name, "--no-json").out for name in ("with", "without")}
     stored = {name: run("status", "--index", tmp_path / name, "--json").only() for name in ("with", "without")}
     segment = f"tokens/{live(tmp_path / 'with').name.lower()}.u8"
     assert stored["with"]["files"][segment]["bytes"] == 100 * 40 * 16

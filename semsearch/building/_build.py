@@ -7,12 +7,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from semsearch._version import __version__
 from semsearch.building._articles import ArticlesWriter, update_articles
-from semsearch.building._corpus import nothing_to_index, portions
+from semsearch.building._corpus import Corpus, nothing_to_index, portions
 from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
 from semsearch.building._report import BuildReport, silent
@@ -20,7 +21,7 @@ from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_emb
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
-from semsearch.records import Article, Progress, ReportProgress
+from semsearch.records import FieldNames, Progress, ReportProgress
 from semsearch.storage import (
     KEPT,
     Archive,
@@ -41,13 +42,14 @@ _LEAST_TOKENS = 1  # what a model must read at least
 
 
 def build_index(
-    corpus: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Iterable[Article],
+    corpus: Corpus,
     index: str | os.PathLike[str] = "index",
     *,
     embedder: Embedder | str | os.PathLike[str] | None = None,
     precision: str | None = None,
     token_vectors: bool | None = None,
     keep: int | None = None,
+    fields: FieldNames | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Build the index of a corpus, in place of the one that is in ``index`` until then.
@@ -55,7 +57,8 @@ def build_index(
     The old index answers until the new one is complete, and stays if anything fails.
 
     Args:
-        corpus: A folder, file or glob, or several; or articles, which are consumed once.
+        corpus: A folder, file or glob, or several; an iterable of articles or dicts, which is consumed once; or a table
+            of pandas, Polars or Arrow, or a dataset of Hugging Face.
         index: The index's folder; made if it is not there.
         embedder: An :class:`~semsearch.Embedder`, or the name or folder of a sentence-transformers model. Without it
             the model of the index that is there, or :data:`~semsearch.DEFAULT_MODEL`.
@@ -66,6 +69,8 @@ def build_index(
             None it is as in the index that is there, or True.
         keep: How many generations before the new one to keep, so that :func:`~semsearch.rollback_index` can go back to
             them. If it is None it is as in the index that is there, or 1.
+        fields: What the columns of records are called, and the table that they are in. If it is None it is as in the
+            index that is there, or by the names that are known; ``FieldNames()`` is the latter.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -86,20 +91,22 @@ def build_index(
     if isinstance(corpus, str | os.PathLike):
         require_sources(corpus)  # what is not there is said before anything takes long
 
-    def fill(articles: ArticlesWriter, known: Archive | None) -> None:
-        articles.add_all(portions(corpus, log, {} if known is None else known.files()))
+    def fill(articles: ArticlesWriter, known: Archive | None, kept: FieldNames) -> None:
+        articles.add_all(portions(corpus, log, {} if known is None else known.files(), fields=kept))
         if articles.count == 0:
             raise nothing_to_index(corpus, log)
 
-    return _build(folder, fill, embedder, precision, log, progress, token_vectors=token_vectors, keep=keep)
+    asked = _Asked(token_vectors, keep, fields)
+    return _build(folder, fill, embedder, precision, log, progress, asked)
 
 
 def update_index(
     index: str | os.PathLike[str] = "index",
     *,
-    add: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Iterable[Article] = (),
+    add: Corpus = (),
     remove: Iterable[str] = (),
     embedder: Embedder | str | os.PathLike[str] | None = None,
+    fields: FieldNames | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Change some articles of an index; all others stay.
@@ -108,10 +115,13 @@ def update_index(
 
     Args:
         index: The index's folder.
-        add: Articles, or paths to read them from, as for :func:`build_index`. One whose id is in the index takes the
-            place of that one; a file's id is relative to the folder that the index's other files are relative to.
+        add: Articles, dicts, a table, or paths to read them from, as for :func:`build_index`. One whose id is in the
+            index takes the place of that one; a file's id is relative to the folder that the index's other files are
+            relative to.
         remove: The ids of articles to take out.
         embedder: What the index was built with; without it, it is loaded by its name.
+        fields: What the columns of what is added are called. If it is None, as the index keeps it; it goes on keeping
+            what it has.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -132,17 +142,18 @@ def update_index(
         require_sources(add)
     unwanted = _ids(remove)
 
-    def fill(articles: ArticlesWriter, known: Archive | None) -> None:
+    def fill(articles: ArticlesWriter, known: Archive | None, kept: FieldNames) -> None:
+        names = kept if fields is None else fields
         if known is not None:
-            update_articles(articles, known, add, unwanted, log)
+            update_articles(articles, known, add, unwanted, log, names)
         else:  # damaged, of another embedder, or of another version of semsearch: then all of it is split again
             with contextlib.closing(open_generation(folder, whole=True)) as before:
                 _require_embedder(before.manifest, articles.embedder, folder)
-                update_articles(articles, before.archive, add, unwanted, log)
+                update_articles(articles, before.archive, add, unwanted, log, names)
         if articles.count == 0:
             raise CorpusError(str(folder), "no article would be left in it")
 
-    return _build(folder, fill, embedder, None, log, progress)
+    return _build(folder, fill, embedder, None, log, progress, _Asked())
 
 
 def _ids(remove: Iterable[str]) -> list[str]:
@@ -151,8 +162,33 @@ def _ids(remove: Iterable[str]) -> list[str]:
     return list(remove)
 
 
-_Fill = Callable[[ArticlesWriter, Archive | None], None]
-"""Adds the articles of the new generation; what it may take over is in the archive."""
+_Fill = Callable[[ArticlesWriter, Archive | None, FieldNames], None]
+"""Adds the articles of the new generation; what it may take over is in the archive, and columns are called so."""
+
+
+class _Asked(NamedTuple):
+    """What is asked for of what an index keeps; None is what the index that is there has."""
+
+    token_vectors: bool | None = None
+    keep: int | None = None
+    fields: FieldNames | None = None
+
+
+class _Kept(NamedTuple):
+    """What an index keeps of how it was built, so that a rebuild does it again."""
+
+    token_vectors: bool
+    keep: int
+    fields: FieldNames
+
+
+def _kept(asked: _Asked, last: Manifest | None) -> _Kept:
+    """Return what was asked for, else what the index that is there has, else what is usual."""
+    return _Kept(
+        (last is None or last.token_vectors) if asked.token_vectors is None else asked.token_vectors,
+        (KEPT if last is None else last.keep) if asked.keep is None else asked.keep,
+        (FieldNames() if last is None else last.fields) if asked.fields is None else asked.fields,
+    )
 
 
 def _build(
@@ -162,9 +198,7 @@ def _build(
     precision: str | None,
     log: ReadingLog,
     progress: ReportProgress | None,
-    *,
-    token_vectors: bool | None = None,
-    keep: int | None = None,
+    asked: _Asked,
 ) -> BuildReport:
     """Write a generation of what ``fill`` adds and commit it, unless it would be as the live one is."""
     started = time.monotonic()
@@ -173,22 +207,18 @@ def _build(
         report(Progress("loading the model"))
         last = last_manifest(folder)
         embedder, precision = _resolve_embedder(embedder, precision, folder, last)
-        if token_vectors is None:
-            token_vectors = last is None or last.token_vectors
-        if keep is None:
-            keep = KEPT if last is None else last.keep
-        with_tokens = token_vectors and _gives_tokens(embedder)
+        kept = _kept(asked, last)
+        with_tokens = kept.token_vectors and _gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
         with _live_generation(folder, embedder, precision) as before:
             known = before.archive if before is not None and _is_split_alike(before.manifest) else None
             archive = writer.begin(before, articles=known is not None)
-            fill(ArticlesWriter(archive, known, embedder, log, report), known)
+            fill(ArticlesWriter(archive, known, embedder, log, report), known, kept.fields)
             unchanged = (
                 before is not None
                 and archive.is_as_before
-                and before.manifest.keep == keep
-                and _is_as_asked(before, embedder, token_vectors=token_vectors, with_tokens=with_tokens)
+                and _is_as_asked(before, embedder, kept, with_tokens=with_tokens)
             )
             if before is not None and unchanged:
                 generation, manifest, embedded = before.folder.name, before.manifest, 0
@@ -201,7 +231,7 @@ def _build(
                 with contextlib.closing(Archive(writer.folder)) as finished:
                     writer.write_lexical(finished)
         if not unchanged:
-            manifest = _finish(writer, embedder, token_vectors=token_vectors, keep=keep)
+            manifest = _finish(writer, embedder, kept)
         remove_partial(folder)
     return BuildReport(
         index=str(folder),
@@ -277,11 +307,12 @@ def _is_split_alike(manifest: Manifest) -> bool:
     return manifest.written_by == __version__ and manifest.target_tokens == TARGET_TOKENS
 
 
-def _is_as_asked(before: Generation, embedder: Embedder, *, token_vectors: bool, with_tokens: bool) -> bool:
+def _is_as_asked(before: Generation, embedder: Embedder, kept: _Kept, *, with_tokens: bool) -> bool:
     """Whether a build of the same articles would make the same generation, but for its id."""
+    manifest = before.manifest
     return (
-        before.manifest.embedder == embedder.spec
-        and before.manifest.token_vectors == token_vectors
+        manifest.embedder == embedder.spec
+        and kept == (manifest.token_vectors, manifest.keep, manifest.fields)
         and (before.tokens is not None) == with_tokens
     )
 
@@ -323,15 +354,16 @@ def _write_rows(
     return len(new) - partial.taken
 
 
-def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool, keep: int) -> Manifest:
+def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept) -> Manifest:
     """Index the vectors, and commit."""
     dense_spec = write_dense(writer)
     return writer.commit(
         embedder=embedder.spec,
         precision=getattr(embedder, "precision", None),
         target_tokens=TARGET_TOKENS,
-        token_vectors=token_vectors,
-        keep=keep,
+        token_vectors=kept.token_vectors,
+        keep=kept.keep,
+        fields=kept.fields,
         dense_spec=dense_spec,
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,

@@ -1,17 +1,32 @@
-"""What a corpus is given as, to portions of articles: each a file, or articles of a program."""
+"""What a corpus is given as, to portions of articles: each a file, or what a program has in hand."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from semsearch.errors import CorpusError
 from semsearch.readers import CorpusFile, Located, ReadingLog, corpus_files
-from semsearch.records import Article
+from semsearch.readers.objects import Frame, RowReader, articles_of_mappings, articles_of_table, table_of
+from semsearch.records import Article, FieldNames
 from semsearch.storage import ReadFile
 
-__all__ = ["Portion", "nothing_to_index", "portions"]
+__all__ = ["Corpus", "Portion", "nothing_to_index", "portions"]
+
+
+Corpus = (
+    str
+    | os.PathLike[str]
+    | Iterable[str | os.PathLike[str]]
+    | Iterable[Article]
+    | Iterable[Mapping[str, Any]]
+    | Frame
+    | RowReader
+)
+"""What articles are read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +45,64 @@ class Portion:
 
 
 def portions(
-    corpus: object, log: ReadingLog, known: Mapping[str, ReadFile], *, folders: Collection[str] = ()
+    corpus: object,
+    log: ReadingLog,
+    known: Mapping[str, ReadFile],
+    *,
+    fields: FieldNames,
+    folders: Collection[str] = (),
 ) -> Iterator[Portion]:
     """Yield what the corpus holds, whatever it is given as.
 
     Args:
-        corpus: A path, an iterable of paths, or one of articles.
+        corpus: A path, an iterable of paths, one of articles or dicts, or a table.
         log: Takes what could not be read.
         known: Files that were read before, by their places.
+        fields: What columns are called.
         folders: What the ids of files in them are relative to, whatever is named of the corpus.
     """
     if isinstance(corpus, str | os.PathLike):
-        yield from _of_files([corpus], log, known, folders)
+        yield from _of_files([corpus], log, known, fields, folders)
+        return
+    table = table_of(corpus)
+    if table is not None:
+        yield Portion(articles_of_table(table, fields, log))
         return
     if not isinstance(corpus, Iterable):
-        raise TypeError(f"a corpus is a path or an iterable of paths or articles, not {type(corpus).__name__}")
+        raise TypeError(f"a corpus is a path, a table or an iterable of articles, not {type(corpus).__name__}")
     if isinstance(corpus, list | tuple) and corpus and all(isinstance(entry, str | os.PathLike) for entry in corpus):
-        yield from _of_files(corpus, log, known, folders)  # together, so that equal names in two folders are told apart
+        # Together, so that equal names in two folders are told apart.
+        yield from _of_files(corpus, log, known, fields, folders)
         return
-    for number, entry in enumerate(corpus):
-        if isinstance(entry, Article):
-            yield Portion([Located(f"articles[{number}]", entry)])
-        elif isinstance(entry, str | os.PathLike):
-            yield from _of_files([entry], log, known, folders)
+    for kind, entries in groupby(enumerate(corpus), key=_kind):
+        if kind is Article:
+            yield Portion(Located(f"articles[{number}]", article) for number, article in entries)
+        elif kind is Mapping:
+            yield Portion(articles_of_mappings(entries, fields, log))
         else:
-            raise TypeError(f"entry {number} of the corpus is {type(entry).__name__}, not an Article or a path")
+            for _, path in entries:
+                yield from _of_files([path], log, known, fields, folders)
+
+
+def _kind(entry: tuple[int, object]) -> object:
+    """Return what kind of thing an entry of a corpus is."""
+    number, given = entry
+    for kind in (Article, Mapping):
+        if isinstance(given, kind):
+            return kind
+    if isinstance(given, str | os.PathLike):
+        return os.PathLike
+    raise TypeError(f"entry {number} of the corpus is {type(given).__name__}, not an Article, a dict or a path")
 
 
 def _of_files(
     sources: Iterable[str | os.PathLike[str]],
     log: ReadingLog,
     known: Mapping[str, ReadFile],
+    fields: FieldNames,
     folders: Collection[str],
 ) -> Iterator[Portion]:
-    for file in corpus_files(*sources, log=log):
+    for file in corpus_files(*sources, log=log, fields=fields):
         folder = max((folder for folder in folders if file.origin.place.startswith(folder)), key=len, default=None)
         if folder is not None:
             file.origin = file.origin._replace(id=file.origin.place.removeprefix(folder))

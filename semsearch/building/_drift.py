@@ -11,6 +11,7 @@ from typing import Literal
 
 from semsearch.errors import CorpusError
 from semsearch.readers import Located, ReadingLog, corpus_files, require_sources
+from semsearch.records import FieldNames
 from semsearch.storage import Archive, ReadFile, content_digest, open_generation
 
 __all__ = ["CorpusDrift", "compare_corpus"]
@@ -43,13 +44,17 @@ class CorpusDrift:
 
 
 def compare_corpus(
-    corpus: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], index: str | os.PathLike[str] = "index"
+    corpus: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    index: str | os.PathLike[str] = "index",
+    *,
+    fields: FieldNames | None = None,
 ) -> CorpusDrift:
     """Compare the files of a corpus with what the index has of them: by their bytes, whatever their dates say.
 
     Args:
         corpus: The folder, file or glob that the index was built of, or several.
         index: The index's folder.
+        fields: What the columns of records are called. Without it, as when the index was built.
 
     Raises:
         CorpusError: If the corpus does not exist.
@@ -63,7 +68,8 @@ def compare_corpus(
     with contextlib.closing(open_generation(Path(index))) as generation:
         read = {file.id: file for file in generation.archive.files().values()}
         others = _OtherArticles(generation.archive, list(read.values()))
-        for file in corpus_files(*sources, log=log):
+        fields = generation.manifest.fields if fields is None else fields
+        for file in corpus_files(*sources, log=log, fields=fields):
             before = read.pop(file.origin.id, None)
             if before is not None:
                 verdict: _Verdict | None = "unchanged" if before.digest == file.digest_now() else "changed"

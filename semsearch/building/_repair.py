@@ -99,6 +99,7 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
         target_tokens=manifest.target_tokens,
         token_vectors=manifest.token_vectors,
         keep=manifest.keep,
+        fields=manifest.fields,
         dense_spec=write_dense(writer),
         tokens=manifest.counts.tokens,
         truncated_tokens=manifest.counts.truncated_tokens,

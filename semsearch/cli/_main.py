@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from semsearch._version import __version__
-from semsearch.cli._options import index_option, mode_option, model_option, output_options, search_options
+from semsearch.cli._options import (
+    column_options,
+    index_option,
+    mode_option,
+    model_option,
+    output_options,
+    search_options,
+)
 from semsearch.cli._progress import show_progress
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError
@@ -20,6 +27,7 @@ from semsearch.records import Progress, is_unicode
 
 if TYPE_CHECKING:
     from semsearch.cli._output import Output
+    from semsearch.records import FieldNames
     from semsearch.searching import Searcher, SearchOptions
 
 __all__ = ["main"]
@@ -75,6 +83,14 @@ A FILTER compares fields: published (or date), source, id, title, url, and
 whatever the archive has besides.
   --where 'source = Reuters and date >= 2024-05'
   --where 'section in (politics, world) and not author = "A. Smith"'
+"""
+
+
+_COLUMNS_HELP = """\b
+A COLUMN of records (JSON, tables) is named where it is not known by its name:
+  --text body --title headline --date pub_date
+  --text abstract --text body --title meta.headline --id -
+An index keeps these names; '' stands for those that are known, - for no column.
 """
 
 
@@ -178,7 +194,7 @@ def _usage_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
 
 
-@_commands.command("rebuild-index")
+@_commands.command("rebuild-index", epilog=_COLUMNS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
 @model_option(
@@ -205,7 +221,7 @@ def _usage_errors() -> Iterator[None]:
     help="How many generations before the new one to keep for 'rollback'.  [default: as in the index that is there, "
     "or 1]",
 )
-@output_options
+@column_options
 def rebuild_index(
     corpus: tuple[str, ...],
     index: Path,
@@ -213,13 +229,15 @@ def rebuild_index(
     precision: str | None,
     token_vectors: bool | None,  # noqa: FBT001
     keep: int | None,
+    fields: FieldNames | None,
     form: str | None,
 ) -> int:
     """Index the articles in CORPUS: folders, files, globs, or - for standard input.
 
-    Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md) and JSON
-    lines (.jsonl). The index that is there answers until the new one is complete, and stays if anything fails. Ends
-    with 1 if something could not be read; the rest is then indexed all the same.
+    Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md), JSON
+    (.json, .jsonl) and tables (.csv, .tsv, .parquet, .arrow, .feather, .sqlite, .db). The index that is there answers
+    until the new one is complete, and stays if anything fails. Ends with 1 if something could not be read; the rest is
+    then indexed all the same.
     """
     out = _output(form)
     with show_progress() as report:
@@ -233,18 +251,21 @@ def rebuild_index(
             precision=precision,
             token_vectors=token_vectors,
             keep=keep,
+            fields=fields,
             progress=report,
         )
     out.built(built)
     return 1 if built.problems else 0
 
 
-@_commands.command()
+@_commands.command(epilog=_COLUMNS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @click.option("--remove", metavar="ID", multiple=True, help="Take the article ID out; may be repeated.")
 @index_option
-@output_options
-def update(corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, form: str | None) -> int:
+@column_options
+def update(
+    corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, fields: FieldNames | None, form: str | None
+) -> int:
     """Put the articles in CORPUS into the index that is there, and keep all others.
 
     CORPUS is folders, files, globs, or - for standard input. An article whose id is in the index takes the place of
@@ -258,16 +279,17 @@ def update(corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, form: 
         report(Progress("loading the model"))
         from semsearch.building import update_index
 
-        built = update_index(index, add=corpus[0] if len(corpus) == 1 else corpus, remove=remove, progress=report)
+        add = corpus[0] if len(corpus) == 1 else corpus
+        built = update_index(index, add=add, remove=remove, fields=fields, progress=report)
     out.built(built)
     return 1 if built.problems else 0
 
 
-@_commands.command()
+@_commands.command(epilog=_COLUMNS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
-@output_options
-def status(corpus: tuple[str, ...], index: Path, form: str | None) -> int:
+@column_options
+def status(corpus: tuple[str, ...], index: Path, fields: FieldNames | None, form: str | None) -> int:
     """Say what is in the index: articles, passages, model, size, generations.
 
     With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
@@ -280,7 +302,7 @@ def status(corpus: tuple[str, ...], index: Path, form: str | None) -> int:
     if corpus:
         from semsearch.building import compare_corpus
 
-        drift = compare_corpus(corpus, index)
+        drift = compare_corpus(corpus, index, fields=fields)
     _output(form).status(index, generation, manifest, list_generations(index), drift)
     return _DRIFTED if drift else 0
 

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from semsearch.filters import And, Filter, field, parse_filter
+from semsearch.records import FieldNames
 
 if TYPE_CHECKING:
     from semsearch.searching import SearchOptions
 
-__all__ = ["index_option", "mode_option", "model_option", "output_options", "search_options"]
+__all__ = [
+    "column_options",
+    "index_option",
+    "json_options",
+    "mode_option",
+    "model_option",
+    "output_options",
+    "search_options",
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,10 +43,47 @@ def index_option(command: _Command) -> _Command:
 
 
 def output_options(command: _Command) -> _Command:
-    """Add --text and --json; without them it is text on a terminal and JSON lines anywhere else."""
-    text = click.option("--text", "form", flag_value="text", help="Print for people: the default on a terminal.")
+    """Add --json and --no-json, and --text as another name of the latter, which it was."""
+    return json_options(click.option("--text", "form", flag_value="text", hidden=True)(command))
+
+
+def json_options(command: _Command) -> _Command:
+    """Add --json and --no-json; without them it is text on a terminal and JSON lines anywhere else."""
     json = click.option("--json", "form", flag_value="json", help="Print JSON lines: the default in a pipe.")
-    return text(json(command))
+    text = click.option("--no-json", "form", flag_value="text", help="Print for people: the default on a terminal.")
+    return json(text(command))
+
+
+def column_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add what columns are called, and json_options: here --text is a column; the command gets it as ``fields``."""
+
+    @functools.wraps(command)
+    def with_fields(*arguments: Any, **others: Any) -> int:
+        given = {name: others.pop(f"column_{name}") for name in _COLUMNS}
+        table = others.pop("table")
+        fields = None
+        if table is not None or any(given.values()):
+            with _blaming("--text, --title, --date, --id, --source, --url, --table"):
+                fields = FieldNames(table=table, **given)
+        return command(*arguments, fields=fields, **others)
+
+    decorated: Any = json_options(with_fields)
+    decorated = click.option(
+        "--table", metavar="NAME", help="The table of a database, or the array of a JSON file, that is meant."
+    )(decorated)
+    for name, (option, what) in reversed(_COLUMNS.items()):
+        decorated = click.option(option, f"column_{name}", metavar="COLUMN", multiple=True, help=what)(decorated)
+    return cast(Callable[..., int], decorated)
+
+
+_COLUMNS = {
+    "text": ("--text", "The column that holds the text; repeated, each is a paragraph of it."),
+    "title": ("--title", "The column of the title."),
+    "published": ("--date", "The column of the day of publication."),
+    "id": ("--id", "The column of what identifies an article."),
+    "source": ("--source", "The column of the publisher or agency."),
+    "url": ("--url", "The column of the address."),
+}
 
 
 def mode_option(command: _Command) -> _Command:

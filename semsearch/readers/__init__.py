@@ -13,7 +13,7 @@ from semsearch.readers._files import STANDARD_INPUT, CorpusFile
 from semsearch.readers._formats import FORMATS
 from semsearch.readers._log import Located, ReadingLog
 from semsearch.readers._sources import find_files, id_prefixes
-from semsearch.records import Article
+from semsearch.records import Article, FieldNames
 
 __all__ = [
     "FORMATS",
@@ -29,15 +29,18 @@ __all__ = [
 Source = str | os.PathLike[str]
 
 
-def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[Article]:
+def read_articles(
+    *sources: Source, log: ReadingLog | None = None, fields: FieldNames | None = None
+) -> Iterator[Article]:
     """Read the articles of each source, in the order given and, in a folder, in the order of the paths.
 
     Args:
         sources: Each a folder (read recursively), a file, a glob such as ``"news/**/*.md"``, or ``"-"`` for standard
-            input. Plain text (``.txt``), Markdown (``.md``) and JSON lines (``.jsonl``) are read; other files of a
-            folder are passed over and counted. An id is the path below the source; where the sources lie in
-            several folders, the folder's name stands before it. A file that two sources reach is read once.
+            input. Files of a format that is not read are passed over in a folder, and counted. An id is the path below
+            the source; where the sources lie in several folders, the folder's name stands before it. A file that two
+            sources reach is read once.
         log: Takes what could not be read, so that the rest is. Without it the first problem is raised.
+        fields: What the columns of records are called, where that is not among the names that are known.
 
     Yields:
         Articles as they are read; nothing is kept.
@@ -45,7 +48,7 @@ def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[A
     Raises:
         CorpusError: If a source does not exist, or, without ``log``, at the first thing that cannot be read.
     """
-    for located in read_located(*sources, log=log):
+    for located in read_located(*sources, log=log, fields=fields):
         yield located.article
 
 
@@ -60,20 +63,23 @@ def require_sources(*sources: Source) -> None:
             next(find_files(os.fspath(source), ReadingLog()), None)
 
 
-def read_located(*sources: Source, log: ReadingLog | None = None) -> Iterator[Located]:
+def read_located(
+    *sources: Source, log: ReadingLog | None = None, fields: FieldNames | None = None
+) -> Iterator[Located]:
     """Like :func:`read_articles`, each article with the place that it came from."""
     log = ReadingLog(raises=True) if log is None else log
-    for file in corpus_files(*sources, log=log):
+    for file in corpus_files(*sources, log=log, fields=fields):
         yield from file.read(log)
 
 
-def corpus_files(*sources: Source, log: ReadingLog) -> Iterator[CorpusFile]:
+def corpus_files(*sources: Source, log: ReadingLog, fields: FieldNames | None = None) -> Iterator[CorpusFile]:
     """Yield the files that :func:`read_articles` reads, in its order, unread."""
+    fields = fields or FieldNames()
     names = [os.fspath(source) for source in sources]
     places: dict[str, str] = {}
     for source, prefix in zip(names, id_prefixes(names), strict=True):
         if source == "-":
-            yield CorpusFile(None, STANDARD_INPUT)
+            yield CorpusFile(None, STANDARD_INPUT._replace(fields=fields))
             continue
         for file in find_files(source, log, prefix=prefix):
             if len(names) > 1:  # one source alone reaches no file twice
@@ -82,4 +88,4 @@ def corpus_files(*sources: Source, log: ReadingLog) -> Iterator[CorpusFile]:
                     log.note(file.origin.place, f"not read again: it is the same file as {places[real]}")
                     continue
                 places[real] = file.origin.place
-            yield CorpusFile(file.path, file.origin)
+            yield CorpusFile(file.path, file.origin._replace(fields=fields))

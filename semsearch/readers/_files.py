@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from semsearch.readers._formats import FORMATS, Format, suffix_of
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._text import marked_encoding
+from semsearch.records import FieldNames
 
 __all__ = ["STANDARD_INPUT", "CorpusFile"]
 
 STANDARD_INPUT = Origin("standard input", "stdin")
 _BUFFER = 1 << 18
+_BEGINNINGS = {
+    ".json": re.compile(r"\[\s*\{|\{\s*[\r\n]"),  # an array of objects, or an object on several lines
+    ".jsonl": re.compile(r"\{"),
+    ".md": re.compile("---"),
+}
+"""What standard input begins with, by the suffix that a file of this kind has; else it is plain text."""
+_DIGEST = 16  # bytes; BLAKE2b takes so many for what makes one digest another
 _CHUNK = 1 << 16  # small, as most files are
 
 
@@ -26,7 +37,8 @@ class CorpusFile:
 
     Attributes:
         origin: Where its articles come from.
-        digest: BLAKE2b-128 of the bytes that were read; None until all of them were.
+        digest: BLAKE2b-128 of the bytes that were read, and of the names that were given for columns; None until all
+            bytes were read.
     """
 
     def __init__(self, path: Path | None, origin: Origin) -> None:
@@ -40,14 +52,14 @@ class CorpusFile:
             return None
         try:
             with self._path.open("rb", buffering=0) as stream:
-                return _digest_of(stream)
+                return _digest_of(stream, self.origin.fields)
         except OSError:
             return None
 
     def read(self, log: ReadingLog) -> Iterator[Located]:
         """Yield the articles by the format that the suffix names."""
         if self._path is None:
-            yield from _read_stdin(log)
+            yield from _read_stdin(self.origin, log)
             return
         form = FORMATS[suffix_of(self._path.name)]
         try:
@@ -57,7 +69,7 @@ class CorpusFile:
 
     def _stream(self, path: Path, form: Format, log: ReadingLog) -> Iterator[Located]:
         with path.open("rb", buffering=0) as raw:
-            noted = _NotedStream(raw)
+            noted = _NotedStream(raw, self.origin.fields)
             yield from form(io.BufferedReader(noted, _BUFFER), self.origin, log)
             self.digest = noted.digest.digest() if not raw.read(1) else None
 
@@ -65,7 +77,7 @@ class CorpusFile:
         """Read a file in whatever order: its digest is made before, and holds if the file stayed as it was."""
         with path.open("rb") as stream:
             before = os.fstat(stream.fileno())
-            digest = _digest_of(stream)
+            digest = _digest_of(stream, self.origin.fields)
             stream.seek(0)
             yield from form(stream, self.origin, log)
             after = os.fstat(stream.fileno())
@@ -75,9 +87,9 @@ class CorpusFile:
 class _NotedStream(io.RawIOBase):
     """Reads a file, and keeps a digest of what was read: the file may change between two readings."""
 
-    def __init__(self, raw: io.FileIO) -> None:
+    def __init__(self, raw: io.FileIO, fields: FieldNames) -> None:
         self._raw = raw
-        self.digest = _new_digest()
+        self.digest = _new_digest(fields)
 
     def readable(self) -> bool:
         return True
@@ -93,24 +105,28 @@ class _NotedStream(io.RawIOBase):
         return data
 
 
-def _new_digest() -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16)
+def _new_digest(fields: FieldNames) -> hashlib.blake2b:
+    """Begin a digest of a file's bytes; of other columns the same bytes are other articles."""
+    if not fields:
+        return hashlib.blake2b(digest_size=_DIGEST)
+    names = json.dumps(asdict(fields), sort_keys=True).encode()
+    return hashlib.blake2b(digest_size=_DIGEST, person=hashlib.blake2b(names, digest_size=_DIGEST).digest())
 
 
-def _digest_of(stream: BinaryIO | io.FileIO) -> bytes:
-    digest = _new_digest()
+def _digest_of(stream: BinaryIO | io.FileIO, fields: FieldNames) -> bytes:
+    digest = _new_digest(fields)
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
     return digest.digest()
 
 
-def _read_stdin(log: ReadingLog) -> Iterator[Located]:
-    """Yield the articles of standard input: JSON lines if it begins with ``{``, front matter if with ``---``."""
+def _read_stdin(origin: Origin, log: ReadingLog) -> Iterator[Located]:
+    """Yield the articles of standard input, whose beginning says which format it is: see :data:`_BEGINNINGS`."""
     stream = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
     peeked = stream.peek(64)
     beginning = peeked.decode(marked_encoding(peeked) or "utf-8", errors="ignore").lstrip()
-    suffix = ".jsonl" if beginning.startswith("{") else ".md" if beginning.startswith("---") else ".txt"
+    suffix = next((suffix for suffix, begin in _BEGINNINGS.items() if begin.match(beginning)), ".txt")
     try:
-        yield from FORMATS[suffix](stream, STANDARD_INPUT, log)
+        yield from FORMATS[suffix](stream, origin, log)
     finally:
         stream.detach()  # standard input is not ours to close

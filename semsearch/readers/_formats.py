@@ -35,6 +35,11 @@ class Format(NamedTuple):
 _PLAIN = Format("plain", "read_plain")
 _MARKDOWN = Format("markdown", "read_markdown")
 _JSON_LINES = Format("jsonlines", "read_jsonlines")
+_JSON = Format("jsonfile", "read_json")
+_DELIMITED = Format("delimited", "read_delimited")
+_PARQUET = Format("columnar", "read_parquet", seeks=True)
+_ARROW = Format("columnar", "read_arrow", seeks=True)
+_SQLITE = Format("sqlite", "read_sqlite", seeks=True)
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -44,6 +49,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".markdown": _MARKDOWN,
         ".jsonl": _JSON_LINES,
         ".ndjson": _JSON_LINES,
+        ".json": _JSON,
+        ".csv": _DELIMITED,
+        ".tsv": _DELIMITED,
+        ".parquet": _PARQUET,
+        ".arrow": _ARROW,
+        ".feather": _ARROW,
+        ".sqlite": _SQLITE,
+        ".sqlite3": _SQLITE,
+        ".db": _SQLITE,
     }
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from semsearch.errors import CorpusError
-from semsearch.records import Article
+from semsearch.records import Article, FieldNames
 
 __all__ = ["Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
 
@@ -21,10 +21,21 @@ class Located(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a file's articles come from: the ``place`` that people are shown, and the ``id`` of the file."""
+    """Where a file's articles come from.
+
+    Attributes:
+        place: What people are shown: ``news.zip/a/b.html``.
+        id: What identifies the article, or begins the ids of the articles.
+        fields: What records call the fields of an article.
+    """
 
     place: str
     id: str
+    fields: FieldNames = FieldNames()
+
+    def part(self, number: int) -> Origin:
+        """Return the origin of one of several records: of the line or row of this number."""
+        return Origin(f"{self.place}:{number}", f"{self.id}:{number}", self.fields)
 
 
 class Dropped(NamedTuple):

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from semsearch.readers._log import Origin, ReadingLog
 
-__all__ = ["MOST_BYTES", "decode", "marked_encoding", "read_text", "too_large"]
+__all__ = ["MOST_BYTES", "decode", "detect", "marked_encoding", "read_text", "too_large"]
 
 MOST_BYTES = 16 << 20
 """Of an article as it stands in a file: three times the longest novels. What a build keeps in memory is bounded so."""
@@ -81,7 +81,7 @@ def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     except UnicodeDecodeError as error:
         at = error.start + (len(codecs.BOM_UTF8) if marked == "utf-8-sig" else 0)  # that codec counts after the mark
         invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {at}, line {raw.count(10, 0, at) + 1})"
-    detected = _detect(raw) if marked == "utf-8" else None
+    detected = detect(raw) if marked == "utf-8" else None
     if detected is None:
         log.problem(origin.place, f"{invalid}, and its encoding is not certain: convert it to UTF-8")
         return None
@@ -90,7 +90,7 @@ def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     return text
 
 
-def _detect(raw: bytes) -> tuple[str, str] | None:
+def detect(raw: bytes) -> tuple[str, str] | None:
     """Return the text and its encoding if the detector is sure of a language in it and the text is clean."""
     import chardet
 

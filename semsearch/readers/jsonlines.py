@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
+from semsearch.readers._records import FewWords, Record, articles_of
 from semsearch.readers._text import MOST_BYTES, marked_encoding, too_large
 
 __all__ = ["read_jsonlines"]
@@ -20,16 +20,21 @@ _CHUNK = 1 << 16
 def read_jsonlines(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Located]:
     """Yield an article a line; a line that is none is logged with its number, and the next is read.
 
-    Known fields: ``_id`` or ``id``, ``title`` or ``headline``, ``text`` or ``body``, ``published`` or ``date``,
-    ``source``, ``url``, ``metadata``; others become metadata. Without an id it is the file's and the line's number.
-    Of lines that are not UTF-8 the first is logged as a problem, the number of the others as a note.
+    The names of the fields are those that ``origin`` gives, or those that are known; others become metadata. Without an
+    id it is the file's and the line's number. Of lines that are not UTF-8 the first is logged as a problem, the number
+    of the others as a note.
     """
+    few = FewWords(log)
+    yield from articles_of(_records(stream, origin, few), origin, few)
+    few.finish(origin.place)
+
+
+def _records(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Record]:
     for number, line in _decoded_lines(stream, origin, log):
-        here = Origin(f"{origin.place}:{number}", f"{origin.id}:{number}")
+        here = origin.part(number)
         record = _read_object(line, here, log)
-        located = None if record is None else article_from_fields(record, here, log)
-        if located is not None:
-            yield located
+        if record is not None:
+            yield here, record
 
 
 def _read_object(line: str, here: Origin, log: ReadingLog) -> dict[str, Any] | None:

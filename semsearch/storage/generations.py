@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
     from semsearch.lexical import LexicalIndex
+    from semsearch.records import FieldNames
     from semsearch.storage._rows import CheckedRows, RowsWriter
     from semsearch.tokens import TokenStore
 
@@ -198,6 +199,7 @@ class GenerationWriter:
         target_tokens: int,
         token_vectors: bool,
         keep: int,
+        fields: FieldNames,
         dense_spec: str,
         tokens: int,
         truncated_tokens: int,
@@ -220,6 +222,7 @@ class GenerationWriter:
             target_tokens=target_tokens,
             token_vectors=token_vectors,
             keep=keep,
+            fields=fields,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
             files=records,

@@ -11,7 +11,7 @@ from typing import Any
 
 from semsearch.embedders import EmbedderSpec
 from semsearch.errors import IndexCorruptError, IndexFormatError
-from semsearch.records import is_unicode
+from semsearch.records import FieldNames, is_unicode
 
 __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
 
@@ -20,6 +20,7 @@ FORMAT_VERSION = 1
 
 _MOST = 2**63
 _LONGEST_SHOWN = 100
+_NAMED = tuple(FieldNames().by_field())
 _FILE_NAME = re.compile(r"(?!.*\.\.)(?!(?:.*/)?\.$)(?:[a-z0-9][a-z0-9_-]*/)*[a-z0-9.][a-z0-9._-]*")
 
 
@@ -54,6 +55,7 @@ class Manifest:
         target_tokens: The length that long paragraphs were split to.
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
         keep: How many generations before it are kept.
+        fields: What the columns of its corpus are called, where they were named.
         dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
@@ -67,6 +69,7 @@ class Manifest:
     target_tokens: int
     token_vectors: bool
     keep: int
+    fields: FieldNames
     dense_spec: str
     counts: Counts
     files: Mapping[str, FileRecord]
@@ -100,6 +103,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             target_tokens=_count(fields, "target_tokens"),
             token_vectors=_flag(fields, "token_vectors"),
             keep=_count(fields, "keep"),
+            fields=_field_names(fields["fields"]),
             dense_spec=_typed(fields, "dense_spec", str),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
@@ -158,6 +162,14 @@ def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
         passage_prompt=_typed(fields, "passage_prompt", str),
         revision=_optional(fields, "revision"),
     )
+
+
+def _field_names(fields: Mapping[str, Any]) -> FieldNames:
+    names = {field: _typed(fields, field, list) for field in _NAMED}
+    for field, given in names.items():
+        if not all(isinstance(name, str) for name in given):
+            raise TypeError(f"{field} is {_shown(given)}")
+    return FieldNames(table=_optional(fields, "table"), **names)
 
 
 def _file_name(name: str) -> str:

@@ -90,8 +90,8 @@ def changed(texts: Sequence[Text], random: Random) -> list[Text]:
 
 
 def forget_removals(patch: pytest.MonkeyPatch) -> None:
-    def broken(articles: Any, before: Any, add: object, remove: Sequence[str], log: Any) -> None:
-        update_articles(articles, before, add, [each for each in remove if each not in before.known.ids], log)
+    def broken(articles: Any, before: Any, add: object, remove: Sequence[str], log: Any, fields: Any) -> None:
+        update_articles(articles, before, add, [each for each in remove if each not in before.known.ids], log, fields)
 
     patch.setattr(_build, "update_articles", broken)
 
