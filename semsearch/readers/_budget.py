@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 __all__ = ["FREE", "MOST_MEMBERS", "MOST_NESTED", "RATIO", "Budget", "UnpackError"]
 
-FREE = 256 << 20
-"""Bytes that may be unpacked of any file, a second or two of work."""
+FREE = 64 << 20
+"""Bytes that may be unpacked of any file."""
 RATIO = 100
 """So many times its size may be unpacked of a file beyond that; text packs to a fifth of its size, seldom to less than
 a fiftieth. What is packed in what is packed counts twice."""

@@ -42,6 +42,10 @@ _ARROW = Format("columnar", "read_arrow", seeks=True)
 _SQLITE = Format("sqlite", "read_sqlite", seeks=True)
 _ZIP = Format("archives", "read_zip", seeks=True)
 _TAR = Format("archives", "read_tar")
+_MESSAGE = Format("mail", "read_message")
+_MAILBOX = Format("mail", "read_mailbox")
+_EMLX = Format("mail", "read_emlx")
+_FEED = Format("feeds", "read_feed")
 _COMPRESSED = Format("archives", "read_compressed")
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -61,6 +65,10 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".sqlite": _SQLITE,
         ".sqlite3": _SQLITE,
         ".db": _SQLITE,
+        ".eml": _MESSAGE,
+        ".mbox": _MAILBOX,
+        ".emlx": _EMLX,
+        **dict.fromkeys((".rss", ".atom", ".rdf", ".xml"), _FEED),
         ".zip": _ZIP,
         **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), _TAR),
     }

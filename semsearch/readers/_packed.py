@@ -11,13 +11,14 @@ from typing import Any, BinaryIO, Protocol
 
 from semsearch.readers._budget import Budget, UnpackError
 
-__all__ = ["Metered", "Readable", "Unpacking", "buffered", "unpacked"]
+__all__ = ["TOO_DENSE", "Metered", "Readable", "Unpacking", "buffered", "is_bomb", "unpacked"]
 
 _CHUNK = 1 << 16
 _LEAST_SUSPECT = 1 << 20
 """Bytes of a member that may be unpacked whatever it was packed to."""
 _MOST_TIMES = 200
 """A larger member that stands for so many times its packed size is no text: it is there to fill a disk."""
+TOO_DENSE = f"stands for more than {_MOST_TIMES} times its packed size: it is no text"
 _XZ_MEMORY = 128 << 20
 """Bytes of the dictionary of an .xz file; ``xz -9`` needs 65 MiB, and a header may ask for 4 GiB."""
 
@@ -83,10 +84,15 @@ class Unpacking(io.RawIOBase):
             raise UnpackError(f"is damaged: {str(error) or type(error).__name__}") from None
         self._count += len(data)
         self._budget.spend(len(data))
-        if self._count > _LEAST_SUSPECT and self._count > _MOST_TIMES * self._packed():
-            raise UnpackError(f"stands for more than {_MOST_TIMES} times its packed size: it is no text")
+        if is_bomb(self._count, self._packed()):
+            raise UnpackError(TOO_DENSE)
         buffer[: len(data)] = data
         return len(data)
+
+
+def is_bomb(size: int, packed: int) -> bool:
+    """Whether so many bytes are too many for what they were packed to."""
+    return size > _LEAST_SUSPECT and size > _MOST_TIMES * packed
 
 
 def buffered(raw: io.RawIOBase) -> BinaryIO:

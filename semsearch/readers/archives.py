@@ -18,7 +18,7 @@ from semsearch.readers._budget import UnpackError
 from semsearch.readers._formats import unpacked_name
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._members import Members, drain, is_too_deep, outermost, read_member
-from semsearch.readers._packed import Unpacking, buffered, unpacked
+from semsearch.readers._packed import TOO_DENSE, Unpacking, buffered, is_bomb, unpacked
 
 __all__ = ["read_compressed", "read_tar", "read_zip"]
 
@@ -92,6 +92,8 @@ def _read_zip_member(
         log.problem(member.place, "is encrypted: unpack the archive with its password")
     elif info.compress_type not in _METHODS:
         log.problem(member.place, f"is packed by a method that is not read ({info.compress_type}): unpack the archive")
+    elif is_bomb(info.file_size, info.compress_size):
+        log.problem(member.place, TOO_DENSE)
     else:
         yield from read_member(info.filename, lambda: _open_zip_member(archive, info, member), member, log)
 
