@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from semsearch.readers._log import Located, Origin, ReadFormat, ReadingLog
 
-__all__ = ["FORMATS", "PACKED", "Format", "format_of", "pass_over", "suffix_of", "unpacked_name"]
+__all__ = ["FORMATS", "PACKED", "Format", "format_of", "pass_over", "pass_over_kind", "suffix_of", "unpacked_name"]
 
 
 class Format(NamedTuple):
@@ -46,6 +46,7 @@ _MESSAGE = Format("mail", "read_message")
 _MAILBOX = Format("mail", "read_mailbox")
 _EMLX = Format("mail", "read_emlx")
 _FEED = Format("feeds", "read_feed")
+_WARC = Format("warc", "read_warc")
 _COMPRESSED = Format("archives", "read_compressed")
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -69,6 +70,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".mbox": _MAILBOX,
         ".emlx": _EMLX,
         **dict.fromkeys((".rss", ".atom", ".rdf", ".xml"), _FEED),
+        ".warc": _WARC,
+        ".warc.gz": _WARC,
         ".zip": _ZIP,
         **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), _TAR),
     }
@@ -101,5 +104,9 @@ def unpacked_name(name: str) -> str:
 
 def pass_over(name: str, log: ReadingLog) -> None:
     """Count a file of a kind that is not read: by its suffix, or its name if it has none."""
-    kind = (suffix_of(name) or PurePath(name).name).encode("utf-8", "backslashreplace").decode()
+    pass_over_kind((suffix_of(name) or PurePath(name).name).encode("utf-8", "backslashreplace").decode(), log)
+
+
+def pass_over_kind(kind: str, log: ReadingLog) -> None:
+    """Count what is not read by its kind; there are not too many of them."""
     log.ignored[kind if kind in log.ignored or len(log.ignored) < _MOST_KINDS else "of other kinds"] += 1

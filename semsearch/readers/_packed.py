@@ -135,11 +135,16 @@ class _Decompressor(Protocol):
 
 
 class _Gunzip:
-    """zlib's decompressor of gzip, as those of bz2 and lzma are."""
+    """zlib's decompressor of gzip, as those of bz2 and lzma are.
+
+    Attributes:
+        given: The last bytes that it was given.
+    """
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(wbits=31)
         self._is_full = False
+        self.given = b""
 
     @property
     def eof(self) -> bool:
@@ -154,13 +159,15 @@ class _Gunzip:
         return self._zlib.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        given = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-        self._is_full = len(given) == max_length  # there may be more of it
-        return given
+        self.given = self._zlib.unconsumed_tail + data
+        unpacked = self._zlib.decompress(self.given, max_length)
+        self._is_full = len(unpacked) == max_length  # there may be more of it
+        return unpacked
 
 
+_GZIP = b"\x1f\x8b"
 _MAGIC: dict[bytes, Callable[[], _Decompressor]] = {
-    b"\x1f\x8b": _Gunzip,
+    _GZIP: _Gunzip,
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": lambda: lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY),
 }
@@ -168,6 +175,8 @@ _MAGIC: dict[bytes, Callable[[], _Decompressor]] = {
 
 class _Streams:
     """Reads packed streams that follow each other, as ``cat a.gz b.gz`` and web archives have them.
+
+    After damage in one of gzip the next is gone on with; of the others nothing more is read.
 
     Attributes:
         packed: How many packed bytes were read.
@@ -177,23 +186,45 @@ class _Streams:
         self._source = source
         self._make = make
         self._decompressor = make()
+        self._held = b""  # of the source, to be unpacked next
+        self._is_over = False
         self.packed = 0
 
     def read(self, size: int) -> bytes:
         data = b""
-        while not data:
-            pending = b""
+        while not data and not self._is_over:
             if self._decompressor.eof:
-                pending = self._next_stream()
-                if not pending:
-                    return b""
+                self._held = self._next_stream()
+                self._is_over = not self._held
                 self._decompressor = self._make()
-            elif self._decompressor.needs_input:
-                pending = self._more()
-                if not pending:
+            elif not self._held and self._decompressor.needs_input:
+                self._held = self._more()
+                if not self._held:
+                    self._is_over = True
                     raise EOFError("it ends before its end")
-            data = self._decompressor.decompress(pending, size)
+            if not self._is_over:
+                data = self._unpack(size)
         return data
+
+    def _unpack(self, size: int) -> bytes:
+        held, self._held = self._held, b""
+        try:
+            return self._decompressor.decompress(held, size)
+        except Exception:
+            self._skip()
+            raise
+
+    def _skip(self) -> None:
+        """Go to where the next stream may begin."""
+        self._is_over = True
+        if isinstance(self._decompressor, _Gunzip):
+            rest = self._decompressor.given[1:]
+            while (at := rest.find(_GZIP + b"\x08")) < 0:
+                more = self._more()
+                if not more:
+                    return
+                rest = rest[-2:] + more
+            self._held, self._decompressor, self._is_over = rest[at:], self._make(), False
 
     def _more(self) -> bytes:
         data = self._source.read(_CHUNK)
