@@ -11,10 +11,12 @@ from semsearch.errors import CorpusError
 from semsearch.readers._budget import Budget
 from semsearch.records import Article, FieldNames
 
-__all__ = ["HIDDEN", "Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
+__all__ = ["EXCLUDED", "HIDDEN", "Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
 
 HIDDEN = "hidden"
-"""What hidden files are counted as, whatever their suffix."""
+EXCLUDED = "excluded"
+"""What files are counted as that are hidden, or that the user's patterns leave out, whatever their suffix; a folder is
+counted as one."""
 
 
 class Located(NamedTuple):
@@ -60,7 +62,7 @@ class ReadingLog:
         raises: Raise a problem instead of collecting it.
         problems: Everything that should have become an article and did not.
         notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
-        ignored: Files that were passed over on purpose, counted by suffix, or by another reason: :data:`HIDDEN`.
+        ignored: Files that were passed over on purpose, counted by suffix, or as :data:`HIDDEN` or :data:`EXCLUDED`.
         dropped: Texts that were left out of articles; None where nobody asks.
     """
 
