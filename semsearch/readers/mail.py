@@ -120,7 +120,7 @@ def _text(message: Part, body: Body, origin: Origin, log: ReadingLog) -> str:
                 log.drop(origin.place, part.text.strip(), part.reason)
             else:
                 kept.append(part.text.strip("\n"))
-        texts.append("\n".join(kept).strip())
+        texts.append("\n\n".join(filter(str.strip, kept)).strip())
     return "\n\n".join(filter(None, texts))
 
 
