@@ -13,6 +13,7 @@ __all__ = [
     "Evidence",
     "Explanation",
     "FieldNames",
+    "FileGlobs",
     "Hit",
     "Passage",
     "Progress",
@@ -21,6 +22,7 @@ __all__ = [
     "is_unicode",
 ]
 
+_LONGEST_GLOB = 1000
 _MOST_NAMES = 20
 """Of a field. More is a mistake, and every record is asked for each."""
 
@@ -210,6 +212,33 @@ class ArticleHit:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FileGlobs:
+    """Patterns of the files of a corpus that are wanted, as a ``.gitignore`` has them; true if there are any.
+
+    Attributes:
+        include: Only files that match one of them, if there is any.
+        exclude: None of the files that match one of them.
+
+    Raises:
+        ValueError: If one is not a pattern.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            given = getattr(self, name)
+            globs = (given,) if isinstance(given, str) else tuple(given)
+            for pattern in globs:
+                _check_glob(pattern)
+            object.__setattr__(self, name, globs)
+
+    def __bool__(self) -> bool:
+        return bool(self.include or self.exclude)
+
+
 class Progress(NamedTuple):
     """How far a long task is: ``done`` of ``total`` (None while that is unknown) in ``stage``."""
 
@@ -240,6 +269,11 @@ def _names_of(field: str, given: str | Iterable[str]) -> tuple[str, ...]:
         if not is_unicode(name):
             raise ValueError(f"the name of a column for {field} is not Unicode: {name!r}")
     return names
+
+
+def _check_glob(pattern: object) -> None:
+    if not isinstance(pattern, str) or not pattern.strip() or len(pattern) > _LONGEST_GLOB or not is_unicode(pattern):
+        raise ValueError(f"a pattern of files is text such as '*.html' or 'drafts/', not {str(pattern)[:100]!r}")
 
 
 def _check_text(name: str, value: object, *, optional: bool) -> None:

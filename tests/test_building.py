@@ -321,7 +321,7 @@ def test_a_folder_without_an_article_is_refused(
 ) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.jpeg").write_bytes(b"")
-    with pytest.raises(CorpusError, match=r"no article in it, only files of other kinds: 1 \.jpeg") as error:
+    with pytest.raises(CorpusError, match=r"no article in it, only files that are not read: 1 \.jpeg") as error:
         build_index(tmp_path / "corpus", built, embedder=words)
     assert error.value.place == str(tmp_path / "corpus")
     before()

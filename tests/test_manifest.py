@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch import EmbedderSpec, FieldNames, IndexCorruptError, IndexFormatError
+from semsearch.records import FileGlobs
 from semsearch.storage import FORMAT_VERSION, Counts, FileRecord, Manifest
 from semsearch.storage.manifest import parse_manifest
 
@@ -34,12 +35,14 @@ MANIFEST = Manifest(
     token_vectors=True,
     keep=1,
     fields=FieldNames(text=("abstract", "body"), published="pub_date", table="posts"),
+    globs=FileGlobs(include=("*.html", "2024/"), exclude=("drafts/",)),
     dense_spec="PQ96x4fs",
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
     files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.codes": FileRecord(100, "b" * 64, 8)},
 )
 
 TEXTS = st.text()
+PATTERNS = st.text(min_size=1).filter(str.strip)
 COUNTS = st.integers(0, 2**63)
 MANIFESTS = st.builds(
     Manifest,
@@ -59,6 +62,7 @@ MANIFESTS = st.builds(
     token_vectors=st.booleans(),
     keep=COUNTS,
     fields=st.builds(FieldNames, text=st.lists(TEXTS, max_size=3), id=TEXTS, table=st.none() | TEXTS),
+    globs=st.builds(FileGlobs, st.lists(PATTERNS, max_size=3), st.lists(PATTERNS, max_size=3)),
     dense_spec=st.text(),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(

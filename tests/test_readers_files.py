@@ -98,7 +98,76 @@ def test_hidden_files_and_folders_are_passed_over(news: Path) -> None:
     write(news / ".git" / "e.txt", "hidden")
     write(news / "a" / ".cache" / "f.md", "hidden")
 
-    assert set(read(news)[0]) == {"b.txt", "a/c.md", "d"}
+    texts, log = read(news)
+
+    assert set(texts) == {"b.txt", "a/c.md", "d"}
+    assert log.ignored == {"hidden": 3}  # a folder is one
+
+
+def test_there_is_a_bound_on_the_kinds_that_are_counted(tmp_path: Path) -> None:
+    for number in range(600):
+        write(tmp_path / f"a.{number}x", "")
+
+    log = read(tmp_path)[1]
+
+    assert len(log.ignored) == 501
+    assert sum(log.ignored.values()) == 600
+    assert log.ignored["of other kinds"] == 100
+
+
+# --- patterns
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "ids"),
+    [
+        (["*.md"], [], {"a/c.md"}),
+        (["*.txt", "a/"], [], {"b.txt", "a/c.md"}),
+        (["/*.txt"], [], {"b.txt"}),
+        (["**/c.*"], [], {"a/c.md"}),
+        (["*"], [], {"b.txt", "d", "a/c.md"}),
+        ([], ["a/"], {"b.txt", "d"}),
+        ([], ["*.jsonl", "c*"], {"b.txt"}),
+        (["*.md", "*.txt"], ["/a"], {"b.txt"}),
+        (["*", "!*.txt"], [], {"d", "a/c.md"}),
+        (["nothing"], [], set()),
+        ([], ["*"], set()),
+    ],
+)
+def test_patterns_choose_the_files_of_a_folder(
+    news: Path, include: list[str], exclude: list[str], ids: set[str]
+) -> None:
+    log = ReadingLog()
+    found = {article.id for article in read_articles(news, log=log, include=include, exclude=exclude)}
+
+    assert found == ids
+    assert log.ignored == ({"excluded": 3 - len(ids)} if len(ids) < 3 else {})
+    assert (log.problems, log.notes) == ([], [])
+
+
+def test_what_is_in_a_folder_that_is_excluded_is_not_looked_at(news: Path) -> None:
+    (news / "a" / "link").symlink_to(news)
+    write(news / "a" / "b" / "broken.jsonl", "broken")
+    log = ReadingLog()
+
+    assert {article.id for article in read_articles(news, log=log, exclude=["a/"])} == {"b.txt", "d"}
+    assert (log.problems, log.notes, log.ignored) == ([], [], {"excluded": 1})
+
+
+def test_patterns_match_below_a_glob_and_not_a_file_that_is_named(news: Path) -> None:
+    assert [article.id for article in read_articles(f"{news}/**/*", exclude=["/a/"])] == ["b.txt", "d"]
+    assert [article.id for article in read_articles(news / "b.txt", exclude=["*.txt"])] == ["b.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["", " ", "\ud800", "x" * 1001])
+def test_what_is_no_pattern_is_refused(news: Path, pattern: str) -> None:
+    with pytest.raises(ValueError, match="a pattern of files is text"):
+        list(read_articles(news, include=[pattern]))
+
+
+def test_a_pattern_that_means_nothing_is_refused(news: Path) -> None:
+    with pytest.raises(ValueError, match="Invalid git pattern"):
+        list(read_articles(news, exclude=["!"]))
 
 
 def test_a_folder_may_have_a_name_like_a_file(tmp_path: Path) -> None:
@@ -285,7 +354,8 @@ def test_a_file_of_another_format_is_refused_with_the_formats(news: Path) -> Non
         read(news / "one.exe")
 
     assert {".csv", ".jsonl", ".md", ".txt"} <= FORMATS.keys()
-    assert str(error.value) == f"{news / 'one.exe'}: cannot be read: the formats are {', '.join(sorted(FORMATS))}"
+    said = f"cannot be read: the formats are {', '.join(sorted(FORMATS))}; packed they end with .bz2, .gz, .xz"
+    assert str(error.value) == f"{news / 'one.exe'}: {said}"
 
 
 def test_a_link_to_nothing_is_a_source_that_does_not_exist(tmp_path: Path) -> None:

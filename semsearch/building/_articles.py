@@ -11,7 +11,7 @@ from semsearch.embedders import Embedder
 from semsearch.errors import CorpusError
 from semsearch.passages import article_context, readable, split_article
 from semsearch.readers import Located, ReadingLog
-from semsearch.records import Article, FieldNames, Progress, ReportProgress
+from semsearch.records import Article, FieldNames, FileGlobs, Progress, ReportProgress
 from semsearch.storage import Archive, ArchiveWriter, ReadFile, content_digest
 
 __all__ = ["ArticlesWriter", "context_of", "update_articles"]
@@ -149,18 +149,25 @@ class ArticlesWriter:
 
 
 def update_articles(
-    articles: ArticlesWriter, before: Archive, add: object, remove: Sequence[str], log: ReadingLog, fields: FieldNames
+    articles: ArticlesWriter,
+    before: Archive,
+    add: object,
+    remove: Sequence[str],
+    log: ReadingLog,
+    *,
+    fields: FieldNames,
+    globs: FileGlobs,
 ) -> None:
     """Add the articles of ``before``, with those of a corpus in the place of the ones with their ids, or after all.
 
-    ``fields`` is what the columns of the corpus are called.
+    ``fields`` is what the columns of the corpus are called, ``globs`` which files of it are wanted.
 
     Raises:
         CorpusError: If two articles of the corpus have one id.
     """
     files = before.files()
     new: dict[str, Located] = {}
-    for portion in portions(add, log, files, fields=fields, folders=_folders(files.values())):
+    for portion in portions(add, log, files, fields=fields, globs=globs, folders=_folders(files.values())):
         for located in portion.articles:
             earlier = new.setdefault(located.article.id, located)
             if earlier is not located:

@@ -13,7 +13,7 @@ import numpy as np
 
 from semsearch._version import __version__
 from semsearch.building._articles import ArticlesWriter, update_articles
-from semsearch.building._corpus import Corpus, nothing_to_index, portions
+from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
 from semsearch.building._report import BuildReport, silent
@@ -21,7 +21,7 @@ from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_emb
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
-from semsearch.records import FieldNames, Progress, ReportProgress
+from semsearch.records import FieldNames, FileGlobs, Progress, ReportProgress
 from semsearch.storage import (
     KEPT,
     Archive,
@@ -50,6 +50,8 @@ def build_index(
     token_vectors: bool | None = None,
     keep: int | None = None,
     fields: FieldNames | None = None,
+    include: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Build the index of a corpus, in place of the one that is in ``index`` until then.
@@ -71,6 +73,9 @@ def build_index(
             them. If it is None it is as in the index that is there, or 1.
         fields: What the columns of records are called, and the table that they are in. If it is None it is as in the
             index that is there, or by the names that are known; ``FieldNames()`` is the latter.
+        include: Patterns of the files that are wanted, as :func:`~semsearch.read_articles` has them.
+        exclude: Patterns of files that are not. If both are None they are as in the index that is there; what is given
+            takes the place of both, so that ``include=()`` is all files.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -80,8 +85,10 @@ def build_index(
         CorpusError: If there is nothing to index, two articles have one id, or the corpus does not exist.
         IndexLockedError: If another process is writing to the index.
         ModelNotFoundError: If the model is not on this machine, or is not run in that precision.
-        ValueError: If there is no such precision, the embedder is given and not named, or ``keep`` is below 0.
+        ValueError: If there is no such precision, the embedder is given and not named, ``keep`` is below 0, or a
+            pattern is none.
     """
+    globs = globs_of(include, exclude)
     if keep is not None and keep < 0:
         raise ValueError(f"keep must be at least 0, not {keep}")
     log = ReadingLog()
@@ -91,12 +98,13 @@ def build_index(
     if isinstance(corpus, str | os.PathLike):
         require_sources(corpus)  # what is not there is said before anything takes long
 
-    def fill(articles: ArticlesWriter, known: Archive | None, kept: FieldNames) -> None:
-        articles.add_all(portions(corpus, log, {} if known is None else known.files(), fields=kept))
+    def fill(articles: ArticlesWriter, known: Archive | None, kept: _Kept) -> None:
+        files = {} if known is None else known.files()
+        articles.add_all(portions(corpus, log, files, fields=kept.fields, globs=kept.globs))
         if articles.count == 0:
             raise nothing_to_index(corpus, log)
 
-    asked = _Asked(token_vectors, keep, fields)
+    asked = _Asked(token_vectors, keep, fields, globs)
     return _build(folder, fill, embedder, precision, log, progress, asked)
 
 
@@ -107,6 +115,8 @@ def update_index(
     remove: Iterable[str] = (),
     embedder: Embedder | str | os.PathLike[str] | None = None,
     fields: FieldNames | None = None,
+    include: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
     progress: ReportProgress | None = None,
 ) -> BuildReport:
     """Change some articles of an index; all others stay.
@@ -122,6 +132,8 @@ def update_index(
         embedder: What the index was built with; without it, it is loaded by its name.
         fields: What the columns of what is added are called. If it is None, as the index keeps it; it goes on keeping
             what it has.
+        include: Patterns of the files of folders that are wanted, as for :func:`build_index`.
+        exclude: Patterns of those that are not. If both are None, as the index keeps them; it goes on keeping its own.
         progress: Called now and then with a :class:`Progress`.
 
     Returns:
@@ -142,14 +154,16 @@ def update_index(
         require_sources(add)
     unwanted = _ids(remove)
 
-    def fill(articles: ArticlesWriter, known: Archive | None, kept: FieldNames) -> None:
-        names = kept if fields is None else fields
+    globs = globs_of(include, exclude)
+
+    def fill(articles: ArticlesWriter, known: Archive | None, kept: _Kept) -> None:
+        names, wanted = kept.fields if fields is None else fields, kept.globs if globs is None else globs
         if known is not None:
-            update_articles(articles, known, add, unwanted, log, names)
+            update_articles(articles, known, add, unwanted, log, fields=names, globs=wanted)
         else:  # damaged, of another embedder, or of another version of semsearch: then all of it is split again
             with contextlib.closing(open_generation(folder, whole=True)) as before:
                 _require_embedder(before.manifest, articles.embedder, folder)
-                update_articles(articles, before.archive, add, unwanted, log, names)
+                update_articles(articles, before.archive, add, unwanted, log, fields=names, globs=wanted)
         if articles.count == 0:
             raise CorpusError(str(folder), "no article would be left in it")
 
@@ -162,16 +176,13 @@ def _ids(remove: Iterable[str]) -> list[str]:
     return list(remove)
 
 
-_Fill = Callable[[ArticlesWriter, Archive | None, FieldNames], None]
-"""Adds the articles of the new generation; what it may take over is in the archive, and columns are called so."""
-
-
 class _Asked(NamedTuple):
     """What is asked for of what an index keeps; None is what the index that is there has."""
 
     token_vectors: bool | None = None
     keep: int | None = None
     fields: FieldNames | None = None
+    globs: FileGlobs | None = None
 
 
 class _Kept(NamedTuple):
@@ -180,6 +191,11 @@ class _Kept(NamedTuple):
     token_vectors: bool
     keep: int
     fields: FieldNames
+    globs: FileGlobs
+
+
+_Fill = Callable[[ArticlesWriter, Archive | None, _Kept], None]
+"""Adds the articles of the new generation; what it may take over is in the archive."""
 
 
 def _kept(asked: _Asked, last: Manifest | None) -> _Kept:
@@ -188,6 +204,7 @@ def _kept(asked: _Asked, last: Manifest | None) -> _Kept:
         (last is None or last.token_vectors) if asked.token_vectors is None else asked.token_vectors,
         (KEPT if last is None else last.keep) if asked.keep is None else asked.keep,
         (FieldNames() if last is None else last.fields) if asked.fields is None else asked.fields,
+        (FileGlobs() if last is None else last.globs) if asked.globs is None else asked.globs,
     )
 
 
@@ -214,7 +231,7 @@ def _build(
         with _live_generation(folder, embedder, precision) as before:
             known = before.archive if before is not None and _is_split_alike(before.manifest) else None
             archive = writer.begin(before, articles=known is not None)
-            fill(ArticlesWriter(archive, known, embedder, log, report), known, kept.fields)
+            fill(ArticlesWriter(archive, known, embedder, log, report), known, kept)
             unchanged = (
                 before is not None
                 and archive.is_as_before
@@ -312,7 +329,7 @@ def _is_as_asked(before: Generation, embedder: Embedder, kept: _Kept, *, with_to
     manifest = before.manifest
     return (
         manifest.embedder == embedder.spec
-        and kept == (manifest.token_vectors, manifest.keep, manifest.fields)
+        and kept == (manifest.token_vectors, manifest.keep, manifest.fields, manifest.globs)
         and (before.tokens is not None) == with_tokens
     )
 
@@ -364,6 +381,7 @@ def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept) -> Manife
         token_vectors=kept.token_vectors,
         keep=kept.keep,
         fields=kept.fields,
+        globs=kept.globs,
         dense_spec=dense_spec,
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,

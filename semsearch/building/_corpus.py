@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Any
 
 from semsearch.errors import CorpusError
-from semsearch.readers import CorpusFile, Located, ReadingLog, corpus_files
+from semsearch.readers import Choice, CorpusFile, Located, ReadingLog, corpus_files
 from semsearch.readers.objects import Frame, RowReader, articles_of_mappings, articles_of_table, table_of
-from semsearch.records import Article, FieldNames
+from semsearch.records import Article, FieldNames, FileGlobs
 from semsearch.storage import ReadFile
 
-__all__ = ["Corpus", "Portion", "nothing_to_index", "portions"]
+__all__ = ["Corpus", "Portion", "globs_of", "nothing_to_index", "portions"]
 
 
 Corpus = (
@@ -50,6 +50,7 @@ def portions(
     known: Mapping[str, ReadFile],
     *,
     fields: FieldNames,
+    globs: FileGlobs,
     folders: Collection[str] = (),
 ) -> Iterator[Portion]:
     """Yield what the corpus holds, whatever it is given as.
@@ -59,10 +60,11 @@ def portions(
         log: Takes what could not be read.
         known: Files that were read before, by their places.
         fields: What columns are called.
+        globs: Which files of folders are wanted.
         folders: What the ids of files in them are relative to, whatever is named of the corpus.
     """
     if isinstance(corpus, str | os.PathLike):
-        yield from _of_files([corpus], log, known, fields, folders)
+        yield from _of_files([corpus], log, known, fields, globs, folders)
         return
     table = table_of(corpus)
     if table is not None:
@@ -72,7 +74,7 @@ def portions(
         raise TypeError(f"a corpus is a path, a table or an iterable of articles, not {type(corpus).__name__}")
     if isinstance(corpus, list | tuple) and corpus and all(isinstance(entry, str | os.PathLike) for entry in corpus):
         # Together, so that equal names in two folders are told apart.
-        yield from _of_files(corpus, log, known, fields, folders)
+        yield from _of_files(corpus, log, known, fields, globs, folders)
         return
     for kind, entries in groupby(enumerate(corpus), key=_kind):
         if kind is Article:
@@ -81,7 +83,7 @@ def portions(
             yield Portion(articles_of_mappings(entries, fields, log))
         else:
             for _, path in entries:
-                yield from _of_files([path], log, known, fields, folders)
+                yield from _of_files([path], log, known, fields, globs, folders)
 
 
 def _kind(entry: tuple[int, object]) -> object:
@@ -100,9 +102,10 @@ def _of_files(
     log: ReadingLog,
     known: Mapping[str, ReadFile],
     fields: FieldNames,
+    globs: FileGlobs,
     folders: Collection[str],
 ) -> Iterator[Portion]:
-    for file in corpus_files(*sources, log=log, fields=fields):
+    for file in corpus_files(*sources, log=log, fields=fields, globs=globs):
         folder = max((folder for folder in folders if file.origin.place.startswith(folder)), key=len, default=None)
         if folder is not None:
             file.origin = file.origin._replace(id=file.origin.place.removeprefix(folder))
@@ -113,6 +116,19 @@ def _of_files(
             yield Portion(file.read(log), file)
 
 
+def globs_of(include: Iterable[str] | None, exclude: Iterable[str] | None) -> FileGlobs | None:
+    """Return the patterns that are asked for, None if none are spoken of.
+
+    Raises:
+        ValueError: If one is none.
+    """
+    if include is None and exclude is None:
+        return None
+    globs = FileGlobs(tuple(include or ()), tuple(exclude or ()))
+    Choice(globs)  # so that it is said at once
+    return globs
+
+
 def nothing_to_index(corpus: object, log: ReadingLog) -> CorpusError:
     """Return the error that says why no article was found."""
     place = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else "the corpus"
@@ -121,5 +137,5 @@ def nothing_to_index(corpus: object, log: ReadingLog) -> CorpusError:
         return CorpusError(place, f"nothing in it can be indexed: {log.problems[0]}{more}")
     others = ", ".join(f"{count} {suffix}" for suffix, count in log.ignored.most_common(5))
     return CorpusError(
-        place, "there is no article in it" + (f", only files of other kinds: {others}" if others else "")
+        place, "there is no article in it" + (f", only files that are not read: {others}" if others else "")
     )

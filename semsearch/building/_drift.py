@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from semsearch.building._corpus import globs_of
 from semsearch.errors import CorpusError
 from semsearch.readers import Located, ReadingLog, corpus_files, require_sources
 from semsearch.records import FieldNames
@@ -48,6 +49,8 @@ def compare_corpus(
     index: str | os.PathLike[str] = "index",
     *,
     fields: FieldNames | None = None,
+    include: Iterable[str] | None = None,
+    exclude: Iterable[str] | None = None,
 ) -> CorpusDrift:
     """Compare the files of a corpus with what the index has of them: by their bytes, whatever their dates say.
 
@@ -55,12 +58,16 @@ def compare_corpus(
         corpus: The folder, file or glob that the index was built of, or several.
         index: The index's folder.
         fields: What the columns of records are called. Without it, as when the index was built.
+        include: Patterns of the files that are wanted, as :func:`build_index` has them.
+        exclude: Patterns of files that are not. Without both, as when the index was built.
 
     Raises:
         CorpusError: If the corpus does not exist.
         IndexNotFoundError: If there is no index.
         IndexCorruptError: If a file of it is missing or damaged.
+        ValueError: If a pattern is none.
     """
+    asked = globs_of(include, exclude)
     sources = [corpus] if isinstance(corpus, str | os.PathLike) else list(corpus)
     require_sources(*sources)
     log = ReadingLog()
@@ -69,7 +76,8 @@ def compare_corpus(
         read = {file.id: file for file in generation.archive.files().values()}
         others = _OtherArticles(generation.archive, list(read.values()))
         fields = generation.manifest.fields if fields is None else fields
-        for file in corpus_files(*sources, log=log, fields=fields):
+        globs = generation.manifest.globs if asked is None else asked
+        for file in corpus_files(*sources, log=log, fields=fields, globs=globs):
             before = read.pop(file.origin.id, None)
             if before is not None:
                 verdict: _Verdict | None = "unchanged" if before.digest == file.digest_now() else "changed"

@@ -100,6 +100,7 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
         token_vectors=manifest.token_vectors,
         keep=manifest.keep,
         fields=manifest.fields,
+        globs=manifest.globs,
         dense_spec=write_dense(writer),
         tokens=manifest.counts.tokens,
         truncated_tokens=manifest.counts.truncated_tokens,

@@ -26,7 +26,8 @@ class BuildReport:
         truncated_tokens: Tokens beyond the model's limit, which no vector has seen. 0 unless one word is that long.
         problems: What could not be read and is not in the index.
         notes: What was read, but not as it stands.
-        ignored: Files of other kinds that were passed over, counted by suffix.
+        ignored: Files that were passed over, counted by suffix, or as ``"hidden"`` or ``"excluded"``; those in an
+            archive are counted when it is read, which it is not again while it stays as it is.
         bytes: The size of the generation on disk.
         seconds: How long it took.
         unchanged: Whether the index was already what it was to become: then nothing was written.

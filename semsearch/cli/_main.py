@@ -13,7 +13,9 @@ import click
 
 from semsearch._version import __version__
 from semsearch.cli._options import (
+    Globs,
     column_options,
+    file_options,
     index_option,
     mode_option,
     model_option,
@@ -86,7 +88,12 @@ whatever the archive has besides.
 """
 
 
-_COLUMNS_HELP = """\b
+_CORPUS_HELP = """\b
+A GLOB is as in a .gitignore, against the path below CORPUS:
+  --include '*.html' --include '2024/**/*.pdf' --exclude drafts/
+An index keeps these, until others are given: --include '*' is all files.
+
+\b
 A COLUMN of records (JSON, tables) is named where it is not known by its name:
   --text body --title headline --date pub_date
   --text abstract --text body --title meta.headline --id -
@@ -194,7 +201,7 @@ def _usage_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
 
 
-@_commands.command("rebuild-index", epilog=_COLUMNS_HELP)
+@_commands.command("rebuild-index", epilog=_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
 @model_option(
@@ -221,6 +228,7 @@ def _usage_errors() -> Iterator[None]:
     help="How many generations before the new one to keep for 'rollback'.  [default: as in the index that is there, "
     "or 1]",
 )
+@file_options
 @column_options
 def rebuild_index(
     corpus: tuple[str, ...],
@@ -230,6 +238,7 @@ def rebuild_index(
     token_vectors: bool | None,  # noqa: FBT001
     keep: int | None,
     fields: FieldNames | None,
+    globs: Globs,
     form: str | None,
 ) -> int:
     """Index the articles in CORPUS: folders, files, globs, or - for standard input.
@@ -253,18 +262,25 @@ def rebuild_index(
             keep=keep,
             fields=fields,
             progress=report,
+            **globs,
         )
     out.built(built)
     return 1 if built.problems else 0
 
 
-@_commands.command(epilog=_COLUMNS_HELP)
+@_commands.command(epilog=_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @click.option("--remove", metavar="ID", multiple=True, help="Take the article ID out; may be repeated.")
 @index_option
+@file_options
 @column_options
 def update(
-    corpus: tuple[str, ...], remove: tuple[str, ...], index: Path, fields: FieldNames | None, form: str | None
+    corpus: tuple[str, ...],
+    remove: tuple[str, ...],
+    index: Path,
+    fields: FieldNames | None,
+    globs: Globs,
+    form: str | None,
 ) -> int:
     """Put the articles in CORPUS into the index that is there, and keep all others.
 
@@ -280,16 +296,23 @@ def update(
         from semsearch.building import update_index
 
         add = corpus[0] if len(corpus) == 1 else corpus
-        built = update_index(index, add=add, remove=remove, fields=fields, progress=report)
+        built = update_index(index, add=add, remove=remove, fields=fields, progress=report, **globs)
     out.built(built)
     return 1 if built.problems else 0
 
 
-@_commands.command(epilog=_COLUMNS_HELP)
+@_commands.command(epilog=_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
+@file_options
 @column_options
-def status(corpus: tuple[str, ...], index: Path, fields: FieldNames | None, form: str | None) -> int:
+def status(
+    corpus: tuple[str, ...],
+    index: Path,
+    fields: FieldNames | None,
+    globs: Globs,
+    form: str | None,
+) -> int:
     """Say what is in the index: articles, passages, model, size, generations.
 
     With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
@@ -302,7 +325,7 @@ def status(corpus: tuple[str, ...], index: Path, fields: FieldNames | None, form
     if corpus:
         from semsearch.building import compare_corpus
 
-        drift = compare_corpus(corpus, index, fields=fields)
+        drift = compare_corpus(corpus, index, fields=fields, **globs)
     _output(form).status(index, generation, manifest, list_generations(index), drift)
     return _DRIFTED if drift else 0
 

@@ -6,18 +6,20 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import click
 
 from semsearch.filters import And, Filter, field, parse_filter
-from semsearch.records import FieldNames
+from semsearch.records import FieldNames, FileGlobs
 
 if TYPE_CHECKING:
     from semsearch.searching import SearchOptions
 
 __all__ = [
+    "Globs",
     "column_options",
+    "file_options",
     "index_option",
     "json_options",
     "mode_option",
@@ -25,6 +27,14 @@ __all__ = [
     "output_options",
     "search_options",
 ]
+
+
+class Globs(TypedDict, total=False):
+    """Patterns of files, as they are given on."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -52,6 +62,31 @@ def json_options(command: _Command) -> _Command:
     json = click.option("--json", "form", flag_value="json", help="Print JSON lines: the default in a pipe.")
     text = click.option("--no-json", "form", flag_value="text", help="Print for people: the default on a terminal.")
     return json(text(command))
+
+
+def file_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add --include and --exclude; the command gets them as ``globs``, to be given on: none where none are given."""
+
+    @functools.wraps(command)
+    def with_globs(*arguments: Any, include: tuple[str, ...], exclude: tuple[str, ...], **others: Any) -> int:
+        globs: Globs = {}
+        if include or exclude:
+            from semsearch.readers import Choice
+
+            with _blaming("--include, --exclude"):
+                Choice(FileGlobs(include, exclude))
+            globs = {"include": include, "exclude": exclude}
+        return command(*arguments, globs=globs, **others)
+
+    decorated: Any = with_globs
+    for option in (
+        click.option("--exclude", metavar="GLOB", multiple=True, help="No files that match GLOB; may be repeated."),
+        click.option(
+            "--include", metavar="GLOB", multiple=True, help="Only files that match GLOB; may be repeated.  See below."
+        ),
+    ):
+        decorated = option(decorated)
+    return cast(Callable[..., int], decorated)
 
 
 def column_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -9,13 +9,14 @@ import click
 from semsearch.cli._terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from semsearch.building import BuildReport
 
 __all__ = ["print_problems"]
 
 _SHOWN_NOTES = 10
+_SHOWN_KINDS = 15
 
 
 def print_problems(report: BuildReport) -> None:
@@ -25,10 +26,20 @@ def print_problems(report: BuildReport) -> None:
     if len(report.notes) > _SHOWN_NOTES:
         click.echo(f"note: {len(report.notes) - _SHOWN_NOTES} more like these (--json lists all)", err=True)
     if report.ignored:
-        others = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.ignored.items()))
-        click.echo(f"note: files of other kinds were passed over: {printable(others)}", err=True)
+        _print("note", [_passed_over(report.ignored)])
     if report.truncated_tokens:
         click.echo(f"note: {report.truncated_tokens} tokens are beyond the model's limit and not indexed", err=True)
+
+
+def _passed_over(ignored: Mapping[str, int]) -> str:
+    """Say how many files were passed over, and of what kinds, the most frequent first."""
+    total = sum(ignored.values())
+    kinds = sorted(ignored.items(), key=lambda kind: (-kind[1], kind[0]))
+    shown = [f"{count:,} {kind}" for kind, count in kinds[:_SHOWN_KINDS]]
+    rest = sum(count for _, count in kinds[_SHOWN_KINDS:])
+    if rest:
+        shown.append(f"{rest:,} of other kinds (--json lists all)")
+    return f"{total:,} {'file was' if total == 1 else 'files were'} passed over: {', '.join(shown)}"
 
 
 def _print(label: str, lines: Sequence[str]) -> None:

@@ -7,16 +7,18 @@ registered under the suffixes that name it; its module is imported when the firs
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from semsearch.readers._files import STANDARD_INPUT, CorpusFile
 from semsearch.readers._formats import FORMATS
+from semsearch.readers._globs import Choice
 from semsearch.readers._log import Located, ReadingLog
 from semsearch.readers._sources import find_files, id_prefixes
-from semsearch.records import Article, FieldNames
+from semsearch.records import Article, FieldNames, FileGlobs
 
 __all__ = [
     "FORMATS",
+    "Choice",
     "CorpusFile",
     "Located",
     "ReadingLog",
@@ -30,7 +32,11 @@ Source = str | os.PathLike[str]
 
 
 def read_articles(
-    *sources: Source, log: ReadingLog | None = None, fields: FieldNames | None = None
+    *sources: Source,
+    log: ReadingLog | None = None,
+    fields: FieldNames | None = None,
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
 ) -> Iterator[Article]:
     """Read the articles of each source, in the order given and, in a folder, in the order of the paths.
 
@@ -41,14 +47,19 @@ def read_articles(
             sources reach is read once.
         log: Takes what could not be read, so that the rest is. Without it the first problem is raised.
         fields: What the columns of records are called, where that is not among the names that are known.
+        include: Patterns such as ``"*.html"`` or ``"2024/**"``: only files of a folder or glob that match one.
+        exclude: The same: no file that matches one. They match as those of a ``.gitignore`` do, against the path below
+            the source; a file that is named by itself is read.
 
     Yields:
         Articles as they are read; nothing is kept.
 
     Raises:
         CorpusError: If a source does not exist, or, without ``log``, at the first thing that cannot be read.
+        ValueError: If ``include`` or ``exclude`` holds what is no pattern.
     """
-    for located in read_located(*sources, log=log, fields=fields):
+    globs = FileGlobs(tuple(include), tuple(exclude))
+    for located in read_located(*sources, log=log, fields=fields, globs=globs):
         yield located.article
 
 
@@ -64,15 +75,20 @@ def require_sources(*sources: Source) -> None:
 
 
 def read_located(
-    *sources: Source, log: ReadingLog | None = None, fields: FieldNames | None = None
+    *sources: Source,
+    log: ReadingLog | None = None,
+    fields: FieldNames | None = None,
+    globs: FileGlobs | None = None,
 ) -> Iterator[Located]:
     """Like :func:`read_articles`, each article with the place that it came from."""
     log = ReadingLog(raises=True) if log is None else log
-    for file in corpus_files(*sources, log=log, fields=fields):
+    for file in corpus_files(*sources, log=log, fields=fields, globs=globs):
         yield from file.read(log)
 
 
-def corpus_files(*sources: Source, log: ReadingLog, fields: FieldNames | None = None) -> Iterator[CorpusFile]:
+def corpus_files(
+    *sources: Source, log: ReadingLog, fields: FieldNames | None = None, globs: FileGlobs | None = None
+) -> Iterator[CorpusFile]:
     """Yield the files that :func:`read_articles` reads, in its order, unread."""
     fields = fields or FieldNames()
     names = [os.fspath(source) for source in sources]
@@ -81,7 +97,7 @@ def corpus_files(*sources: Source, log: ReadingLog, fields: FieldNames | None = 
         if source == "-":
             yield CorpusFile(None, STANDARD_INPUT._replace(fields=fields))
             continue
-        for file in find_files(source, log, prefix=prefix):
+        for file in find_files(source, log, prefix=prefix, globs=globs or FileGlobs()):
             if len(names) > 1:  # one source alone reaches no file twice
                 real = os.path.realpath(file.path)
                 if real in places:

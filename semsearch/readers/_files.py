@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from semsearch.readers._formats import FORMATS, Format, suffix_of
+from semsearch.readers._formats import FORMATS, Format, format_of
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._text import marked_encoding
 from semsearch.records import FieldNames
@@ -61,7 +61,8 @@ class CorpusFile:
         if self._path is None:
             yield from _read_stdin(self.origin, log)
             return
-        form = FORMATS[suffix_of(self._path.name)]
+        form = format_of(self._path.name)
+        assert form is not None  # noqa: S101 - for the type checker; no other file is found
         try:
             yield from (self._seek if form.seeks else self._stream)(self._path, form, log)
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from semsearch.readers._log import Located, Origin, ReadFormat, ReadingLog
 
-__all__ = ["FORMATS", "Format", "format_of", "suffix_of"]
+__all__ = ["FORMATS", "PACKED", "Format", "format_of", "pass_over", "pass_over_kind", "suffix_of", "unpacked_name"]
 
 
 class Format(NamedTuple):
@@ -40,6 +40,14 @@ _DELIMITED = Format("delimited", "read_delimited")
 _PARQUET = Format("columnar", "read_parquet", seeks=True)
 _ARROW = Format("columnar", "read_arrow", seeks=True)
 _SQLITE = Format("sqlite", "read_sqlite", seeks=True)
+_ZIP = Format("archives", "read_zip", seeks=True)
+_TAR = Format("archives", "read_tar")
+_MESSAGE = Format("mail", "read_message")
+_MAILBOX = Format("mail", "read_mailbox")
+_EMLX = Format("mail", "read_emlx")
+_FEED = Format("feeds", "read_feed")
+_WARC = Format("warc", "read_warc")
+_COMPRESSED = Format("archives", "read_compressed")
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -58,8 +66,20 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".sqlite": _SQLITE,
         ".sqlite3": _SQLITE,
         ".db": _SQLITE,
+        ".eml": _MESSAGE,
+        ".mbox": _MAILBOX,
+        ".emlx": _EMLX,
+        **dict.fromkeys((".rss", ".atom", ".rdf", ".xml"), _FEED),
+        ".warc": _WARC,
+        ".warc.gz": _WARC,
+        ".zip": _ZIP,
+        **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), _TAR),
     }
 )
+_MOST_KINDS = 500
+"""Of files that are counted; an archive may have a million members with a suffix of its own each."""
+PACKED = frozenset({".gz", ".bz2", ".xz"})
+"""After another suffix they say how the file is packed: ``news.jsonl.gz``."""
 
 
 def suffix_of(name: str) -> str:
@@ -71,4 +91,22 @@ def suffix_of(name: str) -> str:
 
 def format_of(name: str) -> Format | None:
     """Return the format of a file that is called ``name``, or None if it is not read."""
-    return FORMATS.get(suffix_of(name))
+    suffix = suffix_of(name)
+    if suffix in PACKED and suffix_of(unpacked_name(name)) in FORMATS:
+        return _COMPRESSED
+    return FORMATS.get(suffix)
+
+
+def unpacked_name(name: str) -> str:
+    """Return what a packed file is called when it is unpacked: ``news.jsonl`` for ``news.jsonl.gz``."""
+    return PurePath(name).stem
+
+
+def pass_over(name: str, log: ReadingLog) -> None:
+    """Count a file of a kind that is not read: by its suffix, or its name if it has none."""
+    pass_over_kind((suffix_of(name) or PurePath(name).name).encode("utf-8", "backslashreplace").decode(), log)
+
+
+def pass_over_kind(kind: str, log: ReadingLog) -> None:
+    """Count what is not read by its kind; there are not too many of them."""
+    log.ignored[kind if kind in log.ignored or len(log.ignored) < _MOST_KINDS else "of other kinds"] += 1

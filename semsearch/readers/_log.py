@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from semsearch.errors import CorpusError
+from semsearch.readers._budget import Budget
 from semsearch.records import Article, FieldNames
 
-__all__ = ["Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
+__all__ = ["EXCLUDED", "HIDDEN", "Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
+
+HIDDEN = "hidden"
+EXCLUDED = "excluded"
+"""What files are counted as that are hidden, or that the user's patterns leave out, whatever their suffix; a folder is
+counted as one."""
 
 
 class Located(NamedTuple):
@@ -24,14 +30,16 @@ class Origin(NamedTuple):
     """Where a file's articles come from.
 
     Attributes:
-        place: What people are shown: ``news.zip/a/b.html``.
+        place: What people are shown: ``news.zip/a/b.html``, ``news.jsonl:17``.
         id: What identifies the article, or begins the ids of the articles.
         fields: What records call the fields of an article.
+        budget: What may be unpacked, of a file that is in another one.
     """
 
     place: str
     id: str
     fields: FieldNames = FieldNames()
+    budget: Budget | None = None
 
     def part(self, number: int) -> Origin:
         """Return the origin of one of several records: of the line or row of this number."""
@@ -54,7 +62,7 @@ class ReadingLog:
         raises: Raise a problem instead of collecting it.
         problems: Everything that should have become an article and did not.
         notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
-        ignored: Files of other kinds that were passed over, counted by suffix.
+        ignored: Files that were passed over on purpose, counted by suffix, or as :data:`HIDDEN` or :data:`EXCLUDED`.
         dropped: Texts that were left out of articles; None where nobody asks.
     """
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.errors import CorpusError
-from semsearch.readers._formats import FORMATS, format_of, suffix_of
-from semsearch.readers._log import Origin, ReadingLog
-from semsearch.records import is_unicode
+from semsearch.readers._formats import FORMATS, PACKED, format_of, pass_over
+from semsearch.readers._globs import Choice
+from semsearch.readers._log import EXCLUDED, HIDDEN, Origin, ReadingLog
+from semsearch.records import FileGlobs, is_unicode
 
 __all__ = ["SourceFile", "find_files", "id_prefixes"]
 
@@ -55,10 +56,16 @@ def _root_of_pattern(pattern: str) -> Path:
     return Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
 
 
-def find_files(source: str, log: ReadingLog, *, prefix: str = "") -> Iterator[SourceFile]:
+def find_files(
+    source: str,
+    log: ReadingLog,
+    *,
+    prefix: str = "",
+    globs: FileGlobs = FileGlobs(),  # noqa: B008 - it is frozen
+) -> Iterator[SourceFile]:
     """Yield the regular files that ``source`` names and that are of a format that is read, sorted by path.
 
-    ``prefix`` stands before each id.
+    ``prefix`` stands before each id. Of a folder or a glob only those are taken that ``globs`` want.
 
     Links inside a folder or a glob are not followed: they lead out of the corpus, in circles, or to a file that is
     read anyway. Each is logged.
@@ -70,15 +77,18 @@ def find_files(source: str, log: ReadingLog, *, prefix: str = "") -> Iterator[So
     _require_name(source)
     path = Path(source)
     if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, no error for a name that no file can have
-        files = _files_below(path, log)
+        files = _files_below(path, log, Choice(globs))
     elif os.path.exists(source):  # noqa: PTH110
         if not path.is_file():
             raise CorpusError(source, "is neither a folder nor a regular file")
         if format_of(path.name) is None:
-            raise CorpusError(source, f"cannot be read: the formats are {', '.join(sorted(FORMATS))}")
+            packed = ", ".join(sorted(PACKED))
+            raise CorpusError(
+                source, f"cannot be read: the formats are {', '.join(sorted(FORMATS))}; packed they end with {packed}"
+            )
         files = iter([SourceFile(path, Origin(source, path.name))])
     elif glob.has_magic(source):
-        files = _files_matching(source, log)
+        files = _files_matching(source, log, Choice(globs))
     else:
         raise CorpusError(source, "no such file or folder: name a folder, a file, a glob or '-' for standard input")
     for found, origin in files:
@@ -100,19 +110,31 @@ def _require_name(source: str) -> None:
         raise CorpusError(repr(source), "is no name that a file can have") from None
 
 
-def _files_below(root: Path, log: ReadingLog) -> Iterator[SourceFile]:
+def _files_below(root: Path, log: ReadingLog, choice: Choice) -> Iterator[SourceFile]:
     def unreadable(error: OSError) -> None:
         log.problem(str(error.filename), f"the folder cannot be read ({error.strerror})")
 
     for here, subfolders, names in _walk(root, unreadable):
-        for name in list(subfolders):
-            if _is_link(here / name, log) or name.startswith("."):
-                subfolders.remove(name)
-        below = here.relative_to(root).as_posix()
+        folder = here.relative_to(root).as_posix()
+        below = "" if folder == "." else f"{folder}/"
+        subfolders[:] = [name for name in subfolders if _is_entered(here / name, below + name, log, choice)]
         for name in names:
             path = here / name
-            if _is_wanted(path, log):
-                yield SourceFile(path, Origin(str(path), name if below == "." else f"{below}/{name}"))
+            if not choice.takes(below + name):
+                log.ignored[EXCLUDED] += 1
+            elif _is_wanted(path, log):
+                yield SourceFile(path, Origin(str(path), below + name))
+
+
+def _is_entered(path: Path, below: str, log: ReadingLog, choice: Choice) -> bool:
+    """Whether the files of a folder are looked at; if it is hidden or excluded it is counted as one."""
+    if not choice.enters(below):
+        log.ignored[EXCLUDED] += 1
+        return False
+    if path.name.startswith("."):
+        log.ignored[HIDDEN] += 1
+        return False
+    return not _is_link(path, log)
 
 
 def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -154,7 +176,7 @@ def _matches(pattern: str) -> list[str]:
     return sorted(os.path.normpath(path) if not head else path for path in found)
 
 
-def _files_matching(pattern: str, log: ReadingLog) -> Iterator[SourceFile]:
+def _files_matching(pattern: str, log: ReadingLog, choice: Choice) -> Iterator[SourceFile]:
     root = _root_of_pattern(pattern)
     found = False
     for match in _matches(pattern):
@@ -162,10 +184,11 @@ def _files_matching(pattern: str, log: ReadingLog) -> Iterator[SourceFile]:
         if path.is_dir() and not path.is_symlink():
             continue
         found = True
-        if _reached_by_link(path, root, log):
-            continue
-        if _is_wanted(path, log):
-            yield SourceFile(path, Origin(match, path.relative_to(root).as_posix()))
+        below = path.relative_to(root).as_posix()
+        if not choice.takes(below):
+            log.ignored[EXCLUDED] += 1
+        elif not _reached_by_link(path, root, log) and _is_wanted(path, log):
+            yield SourceFile(path, Origin(match, below))
     if not found:
         raise CorpusError(pattern, "no file matches this pattern")
 
@@ -187,9 +210,11 @@ def _is_wanted(path: Path, log: ReadingLog) -> bool:
         return False
     if stat.S_ISLNK(mode):
         return not _is_link(path, log)
-    if path.name.startswith(".") or format_of(path.name) is None:
-        suffix = suffix_of(path.name)
-        log.ignored[(suffix or path.name).encode("utf-8", "backslashreplace").decode()] += 1
+    if path.name.startswith("."):
+        log.ignored[HIDDEN] += 1
+        return False
+    if format_of(path.name) is None:
+        pass_over(path.name, log)
         return False
     if not stat.S_ISREG(mode):
         log.note(str(path), "not read: it is no regular file")

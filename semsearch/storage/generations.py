@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from semsearch.dense import DenseIndex
     from semsearch.embedders import EmbedderSpec
     from semsearch.lexical import LexicalIndex
-    from semsearch.records import FieldNames
+    from semsearch.records import FieldNames, FileGlobs
     from semsearch.storage._rows import CheckedRows, RowsWriter
     from semsearch.tokens import TokenStore
 
@@ -200,6 +200,7 @@ class GenerationWriter:
         token_vectors: bool,
         keep: int,
         fields: FieldNames,
+        globs: FileGlobs,
         dense_spec: str,
         tokens: int,
         truncated_tokens: int,
@@ -223,6 +224,7 @@ class GenerationWriter:
             token_vectors=token_vectors,
             keep=keep,
             fields=fields,
+            globs=globs,
             dense_spec=dense_spec,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
             files=records,

@@ -11,7 +11,7 @@ from typing import Any
 
 from semsearch.embedders import EmbedderSpec
 from semsearch.errors import IndexCorruptError, IndexFormatError
-from semsearch.records import FieldNames, is_unicode
+from semsearch.records import FieldNames, FileGlobs, is_unicode
 
 __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
 
@@ -56,6 +56,7 @@ class Manifest:
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
         keep: How many generations before it are kept.
         fields: What the columns of its corpus are called, where they were named.
+        globs: Which files of its corpus are wanted.
         dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
@@ -70,6 +71,7 @@ class Manifest:
     token_vectors: bool
     keep: int
     fields: FieldNames
+    globs: FileGlobs
     dense_spec: str
     counts: Counts
     files: Mapping[str, FileRecord]
@@ -104,6 +106,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             token_vectors=_flag(fields, "token_vectors"),
             keep=_count(fields, "keep"),
             fields=_field_names(fields["fields"]),
+            globs=_file_globs(fields["globs"]),
             dense_spec=_typed(fields, "dense_spec", str),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
@@ -162,6 +165,10 @@ def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
         passage_prompt=_typed(fields, "passage_prompt", str),
         revision=_optional(fields, "revision"),
     )
+
+
+def _file_globs(fields: Mapping[str, Any]) -> FileGlobs:
+    return FileGlobs(tuple(_typed(fields, "include", list)), tuple(_typed(fields, "exclude", list)))
 
 
 def _field_names(fields: Mapping[str, Any]) -> FieldNames:

@@ -90,8 +90,9 @@ def changed(texts: Sequence[Text], random: Random) -> list[Text]:
 
 
 def forget_removals(patch: pytest.MonkeyPatch) -> None:
-    def broken(articles: Any, before: Any, add: object, remove: Sequence[str], log: Any, fields: Any) -> None:
-        update_articles(articles, before, add, [each for each in remove if each not in before.known.ids], log, fields)
+    def broken(articles: Any, before: Any, add: object, remove: Sequence[str], log: Any, **others: Any) -> None:
+        kept = [each for each in remove if each not in before.known.ids]
+        update_articles(articles, before, add, kept, log, **others)
 
     patch.setattr(_build, "update_articles", broken)
 
