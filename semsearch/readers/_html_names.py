@@ -1,0 +1,91 @@
+"""What the classes and ids of a page's elements say of what stands in them: families of names, of no site its own."""
+
+from __future__ import annotations
+
+import re
+from enum import Flag, auto
+from functools import lru_cache
+
+__all__ = ["Family", "families_of", "line_is_furniture"]
+
+
+class Family(Flag):
+    """What an element is, by its names: several may hold."""
+
+    NONE = 0
+    FOREIGN = auto()
+    """Text that is long and reads like an article's, and is of others: comments, consent, paid recommendations."""
+    FURNITURE = auto()
+    """What stands around a text: buttons, related articles, bylines, captions."""
+    ARTICLE = auto()
+    """The text of an article."""
+
+
+def _family(names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|[\s_-])(?:{'|'.join(names.split())})(?=$|[\s_-])", re.IGNORECASE)
+
+
+_FOREIGN = _family(
+    r"""
+    comments? commentlist comment-?(?:section|list|area|thread|wrap\w*) disqus\w* livefyre coral respond repl(?:y|ies)
+    cookies?\w* consent\w* gdpr\w* privacy\w* onetrust taboola\w* outbrain\w* teads zergnet\w* revcontent nativo
+    """
+)
+_FURNITURE = _family(
+    r"""
+    related\w* recirc\w* recommend\w* (?:read|see)-?(?:more|next|also) more-(?:on|from|in|stories|news|articles)
+    also-read trending popular latest-?\w* breaking most-(?:read|viewed|popular|shared) up-?next around-the-web
+    shar(?:e|es|ing|er)\w* social\w* follow\w* newsletters?\w* subscri\w* sign-?up promo\w* call-?out cta\w*
+    sponsor\w* advert\w* ads? ad-?(?:slot|unit|container|wrapper|block|box) affiliate\w* partner\w* widgets?
+    side-?bar\w* rail breadcrumbs? pagination pager paging page-?nav\w* tags? tag-?(?:list|cloud) topics keywords
+    pop-?up modal overlay lightbox byline\w* authors?\w* bio(?:graphy)? timestamp datelines? dates? time credits?
+    copyright captions? footer masthead navigation nav navbar navi menu\w* tool-?bar banner skip-?\w*
+    print-?only screen-?reader\w* sr-only visually-?hidden hidden hide gallery slide-?show\w* carousel poll survey
+    ratings? donat\w* toc meta-?data meta post-?meta entry-?meta teasers?\w* disclaimers? disclosure photos? pull-?quote\w*
+    post-?info entry-?utility paywall\w* regwall piano login\w* register link-?back video-?(?:player|title|caption|meta|info|list)\w* jp-relatedposts
+    end-?card onward
+    """
+)
+_EMBEDDED = _family(r"tweet\w* twitter-\w+ embed\w* social-embed\w*")
+_ARTICLE = _family(
+    r"""
+    (?:article|story|post|entry|news|page|blog)[_-]{0,2}(?:body|content|text|main|copy|detail|inner)\w*
+    (?:body|main|full)[_-]{0,2}(?:article|story|post|copy|text)\w* e-content
+    """
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@lru_cache(maxsize=8192)  # a site's pages share their names
+def families_of(names: str) -> Family:
+    """Return the families that an element's names (classes and id, parted by spaces) belong to."""
+    if not names.islower():
+        names = _CAMEL.sub("-", names)
+    family = Family.NONE
+    if _FOREIGN.search(names):
+        family |= Family.FOREIGN
+    if _FURNITURE.search(names) and not _EMBEDDED.search(names):
+        family |= Family.FURNITURE
+    if _ARTICLE.search(names):
+        family |= Family.ARTICLE
+    return family
+
+
+_LINE = re.compile(
+    r"""
+    (?:subscribe|sign\ up|follow\ (?:us|the|@)|share\ this|like\ this\ (?:story|article)|click\ (?:here|for)|tell\ us\ what
+    |read\ (?:more|also|next)\b|also\ read|see\ also|don['’]t\ miss|more\ (?:from|great|on|stories)\b|related\b
+    |filed\ under|tags?:|categor(?:y|ies):|copyright\b|©|\(c\)\ |ⓒ|all\ rights\ reserved|have\ a\ (?:news\ )?tip|get\ the\ latest
+    |download\ (?:the|our)\ |listen:|watch:|photos?:|image:|photo\ (?:by|credit)|image\ (?:credit|source)|advertisement
+    |this\ (?:website|site)\ uses|recommended\b|loading|what\ do\ you\ think|join\ the\ conversation|comments?\b|most\ read
+    |support\ our\ journalism|become\ a\ (?:member|subscriber)|buy\ now|view\ (?:comments|gallery)|next\ article|previous\ article
+    |(?:first\ )?published|(?:last\ )?(?:updated|modified)\ (?:at|on)|by\ continuing)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_MOST_LINE_WORDS = 16
+
+
+def line_is_furniture(text: str, words: int) -> bool:
+    """Whether a short block asks for something or says where to go on, instead of being text."""
+    return words <= _MOST_LINE_WORDS and _LINE.match(text) is not None
