@@ -1,17 +1,17 @@
-"""Front matter and JSON objects to an article's fields: the names that archives use, and dates as people write them."""
+"""Front matter and JSON objects to an article's fields: the names that archives use."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from semsearch.readers._dates import parse_date
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.records import Article
 
-__all__ = ["article_from_fields", "parse_date"]
+__all__ = ["article_from_fields"]
 
 _NAMES = {
     "id": ("_id", "id"),
@@ -21,9 +21,6 @@ _NAMES = {
     "source": ("source", "publisher"),
     "url": ("url", "link"),
 }
-_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
-_ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:$|[T ]\d\d)")
-_NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,2})[./\s-]+(\d{1,2})[./\s-]+\d{4}(?!\d)")
 
 
 def article_from_fields(
@@ -75,35 +72,6 @@ def _article(fields: Mapping[str, Any], origin: Origin, log: ReadingLog, text: s
         url=_as_line(found["url"]) or None,
         metadata={name: _as_json(value) for name, value in rest.items()},
     )
-
-
-def parse_date(text: str) -> dt.date | None:
-    """Return the day that ``text`` names beyond doubt, or None.
-
-    None also for a date without its year, month or day, and for numeric ones like 03/04/2022 that mean different days
-    in different countries.
-    """
-    from dateutil import parser
-
-    text = text.strip()
-    iso = _ISO_DATE.match(text)
-    if iso is not None:
-        text = iso.group(1)
-    elif not _YEAR.search(text) or len(text) > 100:
-        return None
-    numeric = _NUMERIC_DATE.search(text)
-    if numeric is not None and int(numeric[1]) <= 12 and int(numeric[2]) <= 12 and numeric[1] != numeric[2]:
-        return None
-    try:
-        # What the text does not say comes from the default: two defaults that differ show that something is missing.
-        days = {
-            parser.parse(text, default=dt.datetime(2000, month, month), ignoretz=True).date()  # noqa: DTZ001
-            for month in (1, 2)
-        }
-    except (ValueError, OverflowError):
-        return None
-    day = days.pop() if len(days) == 1 else None
-    return day if day is not None and str(day.year) in text else None  # "3 4 May 2022" is read as May 2003
 
 
 def _take(fields: dict[str, Any], names: tuple[str, ...]) -> Any:

@@ -35,6 +35,7 @@ class Format(NamedTuple):
 _PLAIN = Format("plain", "read_plain")
 _MARKDOWN = Format("markdown", "read_markdown")
 _JSON_LINES = Format("jsonlines", "read_jsonlines")
+_HTML = Format("html", "read_html")
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -44,6 +45,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".markdown": _MARKDOWN,
         ".jsonl": _JSON_LINES,
         ".ndjson": _JSON_LINES,
+        ".html": _HTML,
+        ".htm": _HTML,
+        ".xhtml": _HTML,
     }
 )
 

@@ -14,13 +14,45 @@ __all__ = ["HEADINGS", "Block", "Box", "Page", "blocks_of", "count_words"]
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _UNREAD = frozenset(
-    "script style noscript template svg iframe object embed button select textarea input nav dialog audio video canvas"
-    " head math map datalist menu applet progress meter amp-ad".split()
+    {
+        *("script", "style", "noscript", "template", "svg", "math", "canvas", "iframe", "object", "embed", "applet"),
+        *("head", "nav", "menu", "dialog", "button", "select", "datalist", "textarea", "input", "progress", "meter"),
+        *("audio", "video", "map", "amp-ad"),
+    }
 )
 """What is no text of an article, whatever stands in it."""
 _BOXES = frozenset(
-    "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form h1"
-    " h2 h3 h4 h5 h6 header hgroup hr html li main ol option p pre section summary table tbody tfoot thead tr ul".split()
+    {
+        *(
+            "html",
+            "body",
+            "main",
+            "article",
+            "section",
+            "header",
+            "footer",
+            "aside",
+            "div",
+            "center",
+            "form",
+            "fieldset",
+        ),
+        *(
+            "fieldset",
+            "address",
+            "details",
+            "summary",
+            "hgroup",
+            *HEADINGS,
+            "p",
+            "pre",
+            "blockquote",
+            "hr",
+            "figure",
+            "figcaption",
+        ),
+        *("ul", "ol", "li", "dl", "dt", "dd", "option", "table", "caption", "thead", "tbody", "tfoot", "tr"),
+    }
 )
 _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -30,6 +62,10 @@ _CELL = "\x01"
 _CELL_ENDS = re.compile(rf"\s*(?:{_CELL}\s*)+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _UNSPACED_WORD = 2.5  # characters of a word, on the average, where no spaces stand between them
+
+_ADDRESSES = ("http://", "https://", "www.")  # a link that is its own text is part of what is said
+_MOST_NAMES = 300
+"""Characters of an element's classes, or its style, that are looked at: some pages write kilobytes there."""
 
 
 class Block(NamedTuple):
@@ -120,13 +156,8 @@ class _Collector:
         self._linked = 0
 
 
-_ADDRESSES = ("http://", "https://", "www.")  # a link that is its own text is part of what is said
-_MOST_NAMES = 300
-"""Characters of an element's classes, or its style, that are looked at: some pages write kilobytes there."""
-
-
 def blocks_of(root: _Element) -> Page:
-    """Return the boxes and blocks of a tree; what no reader sees as text (scripts, controls, navigation) is passed over.
+    """Return the boxes and blocks of a tree, without what no reader sees as text: scripts, controls, navigation.
 
     The text of a box that is hidden, a form's or a footer's is there: what of it counts is decided by who knows all.
     """

@@ -151,7 +151,9 @@ def _is_article(box: Box, family: Family) -> bool:
     if box.tag in _NOT_ARTICLES:
         return False
     return (
-        box.prop == "articleBody" or box.tag == "article" or (Family.ARTICLE in family and Family.FURNITURE not in family)
+        box.prop == "articleBody"
+        or box.tag == "article"
+        or (Family.ARTICLE in family and Family.FURNITURE not in family)
     )
 
 

@@ -41,9 +41,9 @@ _FURNITURE = _family(
     pop-?up modal overlay lightbox byline\w* authors?\w* bio(?:graphy)? timestamp datelines? dates? time credits?
     copyright captions? footer masthead navigation nav navbar navi menu\w* tool-?bar banner skip-?\w*
     print-?only screen-?reader\w* sr-only visually-?hidden hidden hide gallery slide-?show\w* carousel poll survey
-    ratings? donat\w* toc meta-?data meta post-?meta entry-?meta teasers?\w* disclaimers? disclosure photos? pull-?quote\w*
-    post-?info entry-?utility paywall\w* regwall piano login\w* register link-?back video-?(?:player|title|caption|meta|info|list)\w* jp-relatedposts
-    end-?card onward
+    ratings? donat\w* toc meta-?data meta post-?meta entry-?meta teasers?\w* disclaimers? disclosure photos?
+    pull-?quote\w* post-?info entry-?utility paywall\w* regwall piano login\w* register link-?back
+    video-?(?:player|title|caption|meta|info|list)\w* jp-relatedposts end-?card onward
     """
 )
 _EMBEDDED = _family(r"tweet\w* twitter-\w+ embed\w* social-embed\w*")
@@ -73,13 +73,14 @@ def families_of(names: str) -> Family:
 
 _LINE = re.compile(
     r"""
-    (?:subscribe|sign\ up|follow\ (?:us|the|@)|share\ this|like\ this\ (?:story|article)|click\ (?:here|for)|tell\ us\ what
+    subscribe|sign\ up|follow\ (?:us|the|@)|share\ this|like\ this\ (?:story|article)|click\ (?:here|for)|tell\ us\ what
     |read\ (?:more|also|next)\b|also\ read|see\ also|don['’]t\ miss|more\ (?:from|great|on|stories)\b|related\b
-    |filed\ under|tags?:|categor(?:y|ies):|copyright\b|©|\(c\)\ |ⓒ|all\ rights\ reserved|have\ a\ (?:news\ )?tip|get\ the\ latest
-    |download\ (?:the|our)\ |listen:|watch:|photos?:|image:|photo\ (?:by|credit)|image\ (?:credit|source)|advertisement
-    |this\ (?:website|site)\ uses|recommended\b|loading|what\ do\ you\ think|join\ the\ conversation|comments?\b|most\ read
-    |support\ our\ journalism|become\ a\ (?:member|subscriber)|buy\ now|view\ (?:comments|gallery)|next\ article|previous\ article
-    |(?:first\ )?published|(?:last\ )?(?:updated|modified)\ (?:at|on)|by\ continuing)
+    |you\ may\ also|recommended\b|most\ read|(?:next|previous)\ article|view\ (?:comments|gallery)|comments?\b
+    |filed\ under|tags?:|categor(?:y|ies):|copyright\b|©|\(c\)\ |ⓒ|all\ rights\ reserved|this\ (?:website|site)\ uses
+    |by\ continuing|have\ a\ (?:news\ )?tip|get\ the\ latest|download\ (?:the|our)\ |listen:|watch:|loading|buy\ now
+    |photos?:|image:|(?:photo|image)\ (?:by|credits?|source)|advertisement|what\ do\ you\ think|join\ the\ conversation
+    |support\ our\ journalism|become\ a\ (?:member|subscriber)
+    |(?:first\ )?published|(?:last\ )?(?:updated|modified)\ (?:at|on)
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -50,7 +50,7 @@ _AS_BROWSERS_DO = {
 }
 _DAMAGED_SHARE = 0.001
 """Of a page's bytes that may be no UTF-8 though it says so: a title that was cut within a character, in a list."""
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 
 
 class Source(NamedTuple):
@@ -77,8 +77,7 @@ def read_page(stream: BinaryIO, origin: Origin, log: ReadingLog) -> str | None:
     if len(raw) > MOST_BYTES:
         too_large(origin.place, log)
         return None
-    text = _decoded(raw, origin, log)
-    return None if text is None else _CONTROLS.sub("", text)
+    return _decoded(raw, origin, log)
 
 
 def _without_styles(raw: bytes) -> bytes:
@@ -133,14 +132,17 @@ def _declared(raw: bytes) -> str | None:
 
 
 def _is_charset(name: str) -> bool:
-    return re.fullmatch(r"cp\d+|iso8859[-_]\d+|koi8[-_]\w|mac[-_]\w+|gb18030|big5\w*|euc_\w+|hz|iso2022_\w+", name) is not None
+    return (
+        re.fullmatch(r"cp\d+|iso8859[-_]\d+|koi8[-_]\w|mac[-_]\w+|gb18030|big5\w*|euc_\w+|hz|iso2022_\w+", name)
+        is not None
+    )
 
 
 def parse(text: str) -> Source | None:
     """Return the tree of a page, None if there is nothing in it. No address in it is followed, no entity is defined."""
     from lxml import etree
 
-    raw = text.encode("utf-8", errors="ignore")
+    raw = text.encode("utf-8", errors="ignore").translate(None, _CONTROLS)
     if len(raw) > _CROWDED_BYTES:
         raw = _CROWDED.sub(rb"\1 ", raw)
     # It ends where elements are nested deeper than about 2,000: what was read until there is the page.
@@ -149,4 +151,4 @@ def parse(text: str) -> Source | None:
         root = etree.fromstring(raw, parser)
     except (etree.LxmlError, ValueError):  # nothing but comments
         return None
-    return None if root is None else Source(root, text[:2048])
+    return Source(root, text[:2048])
