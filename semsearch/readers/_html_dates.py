@@ -19,6 +19,8 @@ _URL_DAY = re.compile(
 _ZONED = re.compile(r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:GMT|UTC)?(?P<zone>Z|[+-]\d\d:?\d\d|(?<=GMT)|(?<=UTC))$")
 _EARLIEST = dt.date(1700, 1, 1)
 _EPOCH = dt.date(1970, 1, 1)  # what programs write where they have no date, as they do the first day of the year 1
+_FARTHEST_ZONE = dt.timedelta(hours=14)
+_A_MINUTE = dt.timedelta(minutes=1)
 _MONTH_FIRST = frozenset({"en-us", "en-ph", "en-um"})
 _YEAR_FIRST = frozenset({"zh", "ja", "ko", "hu", "lt", "fa", "mn", "sv", "en"})  # English is of both kinds
 
@@ -88,7 +90,7 @@ def _local(best: _Dated, dated: Sequence[_Dated]) -> _Dated:
         return best
     for entry in dated:
         is_of_place = entry.stamp.standing == Standing.ADDRESS or (
-            entry.stamp.standing <= Standing.PAGE and _same_instant(best.stamp.text, entry.stamp.text)
+            entry.stamp.standing <= Standing.ELEMENT and _same_instant(best.stamp.text, entry.stamp.text)
         )
         if is_of_place and abs((entry.day - best.day).days) == 1:
             return entry
@@ -100,12 +102,18 @@ def _is_utc(text: str) -> bool:
     return zone is not None and zone["zone"].replace(":", "") in {"Z", "", "+0000", "-0000"}
 
 
-def _same_instant(text: str, other: str) -> bool:
+def _same_instant(utc: str, other: str) -> bool:
+    """Whether another time may be the same one: it is, to the minute, or has no zone and is no farther off than one."""
     from dateutil import parser
 
+    if ":" not in other:
+        return False
     try:
-        return bool(_ZONED.search(other)) and parser.parse(text) == parser.parse(other)
-    except (ValueError, OverflowError, TypeError):  # a TypeError if one of the two has no zone after all
+        one, two = parser.parse(utc), parser.parse(other)
+        if two.tzinfo is None:
+            return abs(one.replace(tzinfo=None) - two) <= _FARTHEST_ZONE
+        return abs(one - two) <= _A_MINUTE
+    except (ValueError, OverflowError, TypeError):  # a TypeError if the first has no zone after all
         return False
 
 
