@@ -95,7 +95,7 @@ def is_future(day: dt.date) -> bool:
 def _with_ascii_digits(text: str) -> str:
     if text.isascii():
         return text
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFC", text))
 
 
 def _of_epoch(seconds: int) -> dt.date | None:

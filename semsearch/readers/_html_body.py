@@ -35,6 +35,8 @@ _MARKED_BONUS = 25.0
 _WHOLE = 0.8
 _ROWS = frozenset({"tr", "tbody", "thead", "tfoot", "table"})
 _FIGURES = frozenset({"figure", "figcaption", "caption"})
+_WHOLE_PAGES = frozenset({"html", "body", "main", "article"})
+_UNNAMED = frozenset({"html", "body", "blockquote", *_ROWS})  # whose names say nothing of what is in them
 _NOT_ARTICLES = frozenset({"html", "body", "p", "li", "blockquote", *HEADINGS, *_ROWS})
 _SHORT_TEXTS = frozenset({"p", "blockquote", "li", "h2", "h3", "h4", "tr"})
 _LINES = frozenset({"li", "tr"})
@@ -65,7 +67,7 @@ def find_body(page: Page, title: str = "") -> Body:
     chosen = _narrowed(_best(page.boxes, families, totals), page.boxes, families, totals)
     inside = _below(chosen, page.boxes)
     reasons = [
-        (why_not[block.box] or _reason(block, page.boxes[block.box], title)) if inside[block.box] else "outside"
+        why_not[block.box] or (_reason(block, page.boxes[block.box], title) if inside[block.box] else "outside")
         for block in page.blocks
     ]
     _drop_single_lines(page, reasons)
@@ -90,7 +92,9 @@ def _value(block: Block, tag: str) -> float:
         return words
     if words >= 20:
         return words * 0.7
-    return 1 if words >= _FEW_WORDS and tag in {"p", "blockquote"} else -1
+    if words < _FEW_WORDS or tag not in {"p", "blockquote"}:
+        return -1
+    return 1 if _ends_sentence(block.text) else 0
 
 
 def _ends_sentence(text: str) -> bool:
@@ -103,7 +107,7 @@ def _left_out(page: Page, families: Sequence[Family], values: Sequence[float]) -
     foreign: list[bool] = []
     for box, family in zip(boxes, families, strict=True):
         above = box.parent >= 0 and foreign[box.parent]
-        foreign.append(above or (Family.FOREIGN in family and box.tag not in {"html", "body"}))
+        foreign.append(above or (Family.FOREIGN in family and box.tag not in _WHOLE_PAGES))
     prose = [0.0] * len(boxes)
     for block, value in zip(page.blocks, values, strict=True):
         if value > 0 and not foreign[block.box]:
@@ -113,6 +117,8 @@ def _left_out(page: Page, families: Sequence[Family], values: Sequence[float]) -
     reasons: list[str] = []
     for number, (box, family) in enumerate(zip(boxes, families, strict=True)):
         reason = reasons[box.parent] if box.parent >= 0 else ""
+        if not reason and foreign[number]:
+            reason = "of others"
         if not reason and prose[number] < _MOST_OF_A_PAGE * prose[0]:
             reason = _furniture_of(box, family)
         reasons.append(reason)
@@ -127,9 +133,7 @@ def _furniture_of(box: Box, family: Family) -> str:
         return "figure"
     if box.tag in {"footer", "aside"}:
         return "furniture"
-    if Family.FOREIGN in family and box.tag not in {"html", "body"}:
-        return "of others"
-    is_named = Family.FURNITURE in family and box.tag not in _ROWS and box.tag not in {"html", "body", "blockquote"}
+    is_named = Family.FURNITURE in family and box.tag not in _UNNAMED
     return "furniture" if is_named else ""
 
 

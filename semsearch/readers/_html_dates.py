@@ -72,8 +72,9 @@ def published_of(
     dated = [entry for entry in dated if not is_future(entry.day)]
     if not dated:
         return None, future
-    best = _local(min(dated, key=lambda entry: entry.stamp.standing), dated)
-    return Published(best.day, best.stamp.source, _confidence(best, dated)), future
+    best = min(dated, key=lambda entry: entry.stamp.standing)
+    local = _local(best, dated)
+    return Published(local.day, local.stamp.source, _confidence(best, dated)), future
 
 
 def _dated(stamps: Sequence[Stamp], *, day_first: bool | None) -> Iterator[_Dated]:

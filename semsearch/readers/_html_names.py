@@ -53,12 +53,15 @@ _ARTICLE = _family(
     (?:body|main|full)[_-]{0,2}(?:article|story|post|copy|text)\w* e-content
     """
 )
+_SUBJECT = re.compile(r"(?<!\S)(?:category|tag|topic|term)[_-](?!list|cloud|link)\S+", re.IGNORECASE)
+"""What an article is about: WordPress puts it among the names of its box, so that one on comments is called so."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @lru_cache(maxsize=8192)  # a site's pages share their names
 def families_of(names: str) -> Family:
     """Return the families that an element's names (classes and id, parted by spaces) belong to."""
+    names = _SUBJECT.sub(" ", names)
     if not names.islower():
         names = _CAMEL.sub("-", names)
     family = Family.NONE

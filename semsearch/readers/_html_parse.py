@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from semsearch.readers._log import Origin, ReadingLog
 from semsearch.readers._text import MOST_BYTES, decode, marked_encoding, too_large
@@ -50,6 +50,12 @@ _AS_BROWSERS_DO = {
 }
 _DAMAGED_SHARE = 0.001
 """Of a page's bytes that may be no UTF-8 though it says so: a title that was cut within a character, in a list."""
+_BEYOND_ASCII = re.compile("[^\x00-\x7f\ufffd]")
+_SHOWN = 4
+"""Times as many whole characters beyond ASCII as damaged ones, from which on a page is UTF-8 without saying so."""
+_CONTROL_REFERENCE = re.compile(
+    rb"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|7f)(?![0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]|127)(?!\d));?", re.IGNORECASE
+)
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 
 
@@ -97,9 +103,11 @@ def _decoded(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
         return raw.decode()
     except UnicodeDecodeError:
         declared = _declared(raw)
-    if declared == "utf-8":
-        return _mended(raw, origin, log)
-    if declared is not None:
+    if declared in {None, "utf-8"}:
+        mended = _mended(raw, sure=declared is not None, origin=origin, log=log)
+        if mended is not None:
+            return mended
+    elif declared is not None:
         try:
             return raw.decode(declared)
         except UnicodeDecodeError:
@@ -107,12 +115,14 @@ def _decoded(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     return decode(raw, origin, log)
 
 
-def _mended(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
-    """Decode a page that says it is UTF-8 and is but for a few bytes."""
+def _mended(raw: bytes, *, sure: bool, origin: Origin, log: ReadingLog) -> str | None:
+    """Decode a page that is UTF-8 but for a few bytes; None if it is not, or that is not ``sure`` and does not show."""
     text = raw.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
     if damaged > max(3, _DAMAGED_SHARE * len(raw)):
-        return decode(raw, origin, log)
+        return None
+    if not sure and len(_BEYOND_ASCII.findall(text)) < _SHOWN * damaged:
+        return None
     log.note(origin.place, f"is not valid UTF-8 in {damaged} place{'s' * (damaged != 1)}, read without them")
     return text.replace("\ufffd", "")
 
@@ -143,12 +153,14 @@ def parse(text: str) -> Source | None:
     from lxml import etree
 
     raw = text.encode("utf-8", errors="ignore").translate(None, _CONTROLS)
+    if b"&#" in raw:
+        raw = _CONTROL_REFERENCE.sub(b"", raw)
     if len(raw) > _CROWDED_BYTES:
         raw = _CROWDED.sub(rb"\1 ", raw)
     # It ends where elements are nested deeper than about 2,000: what was read until there is the page.
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True)
     try:
-        root = etree.fromstring(raw, parser)
+        root: Any = etree.fromstring(raw, parser)
     except (etree.LxmlError, ValueError):  # nothing but comments
         return None
-    return Source(root, text[:2048])
+    return None if root is None else Source(root, text[:2048])  # nothing but white space

@@ -86,5 +86,7 @@ _NAMES = (
         "դեկտեմբերի דצמבר דצמ׳ دسامبر دسمبر ديسمبر كانون_الأول दिसंबर दिस॰ ডিসে ডিসেম্বর დეკ დეკემბერი"
     ),
 )
-MONTHS = {name.replace("_", " "): number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
-"""The number of each month by its name in small letters."""
+MONTHS = {
+    name.replace("_", " ").casefold(): number for number, names in enumerate(_NAMES, start=1) for name in names.split()
+}
+"""The number of each month by its name in small letters, as ``str.casefold`` makes them."""

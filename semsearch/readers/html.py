@@ -94,13 +94,16 @@ def _published(facts: Facts, page: Page, body: Body, origin: Origin, log: Readin
 
 
 def _near(page: Page, body: Body) -> Iterator[str]:
-    """Yield the blocks around the beginning of the article that are no part of it: those before, the last first."""
+    """Yield the blocks around the beginning of the article that are no text: those before, the last first.
+
+    Of those in it the first may be a byline that is written like any paragraph.
+    """
     if body.first < 0:
         return
     before = range(body.first - 1, max(-1, body.first - 1 - _NEAR), -1)
     after = range(body.first, min(len(page.blocks), body.first + _NEAR))
     for number in (*before, *after):
-        if body.reasons[number]:
+        if body.reasons[number] or number == body.first:
             yield page.blocks[number].text
 
 
