@@ -54,6 +54,11 @@ _BOXES = frozenset(
         *("ul", "ol", "li", "dl", "dt", "dd", "option", "table", "caption", "thead", "tbody", "tfoot", "tr"),
     }
 )
+_UNSEEN = re.compile(
+    r"(?:^|[\s_-])(?:sr-only|visually-?hidden|screen-?reader\w*|off-?screen)(?=$|[\s_-])", re.IGNORECASE
+)
+"""Names of a <span> that only a screen reader speaks: ``(opens in a new window)``."""
+_FORMAT = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))  # no word is another for having them
 _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BREAK = "\x00"  # stands for <br> while text is collected: no text has it
@@ -148,7 +153,8 @@ class _Collector:
 
     def end_block(self) -> None:
         if self._pieces:
-            for text in _paragraphs("".join(self._pieces)):
+            whole = "".join(self._pieces)
+            for text in _paragraphs(whole if whole.isascii() else whole.translate(_FORMAT)):
                 words = count_words(text)
                 self.page.blocks.append(Block(text, words, min(self._linked, words), self.box))
                 self._linked -= min(self._linked, words)
@@ -192,12 +198,17 @@ def _walk(root: _Element) -> Iterator[tuple[_Element, str, bool]]:
         tag = element.tag
         if is_end:
             yield element, str(tag), True
-        elif not isinstance(tag, str) or tag in _UNREAD:  # a comment's tag is a function
+        elif not isinstance(tag, str) or tag in _UNREAD or (tag == "span" and _is_unseen(element)):
             yield element, "", True
         else:
             yield element, tag, False
             stack.append((element, True))
             stack.extend([(child, False) for child in reversed(element)])
+
+
+def _is_unseen(element: _Element) -> bool:
+    names = element.get("class")
+    return names is not None and _UNSEEN.search(names[:_MOST_NAMES]) is not None
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -33,6 +33,9 @@ _STATED = 0.3
 _MARKED_BONUS = 25.0
 """Words of prose that the name of an article is worth."""
 _WHOLE = 0.8
+_FEW_WORDS_OF_A_PAGE = 60
+_MUCH_MORE = 3
+"""Times as many words without the names of furniture, from which on they are not believed where few are left."""
 _ROWS = frozenset({"tr", "tbody", "thead", "tfoot", "table"})
 _FIGURES = frozenset({"figure", "figcaption", "caption"})
 _WHOLE_PAGES = frozenset({"html", "body", "main", "article"})
@@ -60,8 +63,18 @@ def find_body(page: Page, title: str = "") -> Body:
     """Return the article of a page; a heading that repeats the ``title`` is no part of it."""
     if not page.blocks:
         return Body("", -1, [])
-    values = [_value(block, page.boxes[block.box].tag) for block in page.blocks]
     families = [families_of(box.names) if box.names else Family.NONE for box in page.boxes]
+    body, words = _body(page, title, families)
+    if words < _FEW_WORDS_OF_A_PAGE:
+        other, others = _body(page, title, [family & ~Family.FURNITURE for family in families])
+        if others > _MUCH_MORE * words:
+            return other
+    return body
+
+
+def _body(page: Page, title: str, families: Sequence[Family]) -> tuple[Body, int]:
+    """Return the article of a page, by the families of its boxes, and how many words it has."""
+    values = [_value(block, page.boxes[block.box].tag) for block in page.blocks]
     why_not = _left_out(page, families, values)
     totals = _totals(page, values, why_not)
     chosen = _narrowed(_best(page.boxes, families, totals), page.boxes, families, totals)
@@ -70,10 +83,12 @@ def find_body(page: Page, title: str = "") -> Body:
         why_not[block.box] or (_reason(block, page.boxes[block.box], title) if inside[block.box] else "outside")
         for block in page.blocks
     ]
+    _drop_first_headline(page, reasons)
     _drop_single_lines(page, reasons)
     _drop_last_headings(page, reasons)
     first = next((number for number, reason in enumerate(reasons) if not reason), -1)
-    return Body("\n\n".join(_paragraphs(page, reasons)), first, reasons)
+    words = sum(block.words for block, reason in zip(page.blocks, reasons, strict=True) if not reason)
+    return Body("\n\n".join(_paragraphs(page, reasons)), first, reasons), words
 
 
 def _value(block: Block, tag: str) -> float:
@@ -213,7 +228,7 @@ def _below(root: int, boxes: Sequence[Box]) -> list[bool]:
 
 def _reason(block: Block, box: Box, title: str) -> str:
     """Return why a block of the article's box is no part of the article; empty if it is one."""
-    if box.tag == "h1" or (title and block.words < 40 and _same(block.text, title)):
+    if title and block.words < 40 and _same(block.text, title):
         return "title"
     if block.linked > 0.7 * block.words and not (box.tag == "p" and block.words < _FEW_WORDS):
         return "links"
@@ -224,6 +239,15 @@ def _reason(block: Block, box: Box, title: str) -> str:
 
 def _same(text: str, title: str) -> bool:
     return " ".join(text.split()).casefold() == title.casefold()
+
+
+def _drop_first_headline(page: Page, reasons: list[str]) -> None:
+    """Leave out the <h1> that the article begins with: it is called so, whatever the title is."""
+    for number, block in enumerate(page.blocks):
+        if not reasons[number] and page.boxes[block.box].tag not in HEADINGS:
+            return
+        if not reasons[number] and page.boxes[block.box].tag == "h1":
+            reasons[number] = "title"
 
 
 def _drop_single_lines(page: Page, reasons: list[str]) -> None:
