@@ -33,6 +33,8 @@ _STATED = 0.3
 _MARKED_BONUS = 25.0
 """Words of prose that the name of an article is worth."""
 _WHOLE = 0.8
+_LEADING = 5
+"""Headlines that are links, from which on a page may be a list of articles."""
 _FEW_WORDS_OF_A_PAGE = 60
 _MUCH_MORE = 3
 """Times as many words without the names of furniture, from which on they are not believed where few are left."""
@@ -83,6 +85,8 @@ def _body(page: Page, title: str, families: Sequence[Family]) -> tuple[Body, int
         why_not[block.box] or (_reason(block, page.boxes[block.box], title) if inside[block.box] else "outside")
         for block in page.blocks
     ]
+    if _is_list(page, reasons):
+        reasons = [reason or "of a list of articles" for reason in reasons]
     _drop_first_headline(page, reasons)
     _drop_single_lines(page, reasons)
     _drop_last_headings(page, reasons)
@@ -134,6 +138,8 @@ def _left_out(page: Page, families: Sequence[Family], values: Sequence[float]) -
         reason = reasons[box.parent] if box.parent >= 0 else ""
         if not reason and foreign[number]:
             reason = "of others"
+        if not reason and box.tag in {"footer", "aside"}:
+            reason = "furniture"
         if not reason and prose[number] < _MOST_OF_A_PAGE * prose[0]:
             reason = _furniture_of(box, family)
         reasons.append(reason)
@@ -146,8 +152,6 @@ def _furniture_of(box: Box, family: Family) -> str:
         return "hidden"
     if box.tag in _FIGURES:
         return "figure"
-    if box.tag in {"footer", "aside"}:
-        return "furniture"
     is_named = Family.FURNITURE in family and box.tag not in _UNNAMED
     return "furniture" if is_named else ""
 
@@ -239,6 +243,15 @@ def _reason(block: Block, box: Box, title: str) -> str:
 
 def _same(text: str, title: str) -> bool:
     return " ".join(text.split()).casefold() == title.casefold()
+
+
+def _is_list(page: Page, reasons: Sequence[str]) -> bool:
+    """Whether this is no article but a list of them: every other block or so is a headline that leads to one."""
+    leading = sum(
+        reason == "links" and page.boxes[block.box].tag in HEADINGS
+        for block, reason in zip(page.blocks, reasons, strict=True)
+    )
+    return leading >= _LEADING and 2 * leading > sum(not reason for reason in reasons)
 
 
 def _drop_first_headline(page: Page, reasons: list[str]) -> None:

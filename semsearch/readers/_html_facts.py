@@ -78,6 +78,7 @@ class Facts:
         more: Description, section and keywords.
         stamps: All dates.
         body: The text, as JSON-LD states it.
+        free: Whether anybody may read all of it.
     """
 
     title: str = ""
@@ -88,6 +89,7 @@ class Facts:
     more: dict[str, Any] = field(default_factory=dict)
     stamps: list[Stamp] = field(default_factory=list)
     body: str = ""
+    free: bool = True
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ def facts_of(source: Source) -> Facts:
     facts.stamps = [*_linked_stamps(article, nodes), *_meta_stamps(found), *_element_stamps(found, source.root)]
     body = article.get("articleBody")
     facts.body = body if isinstance(body, str) else ""
+    facts.free = str(article.get("isAccessibleForFree")).casefold() not in {"false", "http://schema.org/false"}
     return facts
 
 

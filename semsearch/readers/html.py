@@ -22,6 +22,8 @@ _LONGEST_STAMP = 80
 """Characters of a line that states the day: byline, section and time of day with it."""
 _FEWEST_WORDS = 8
 """Of an article; a page with fewer is a list, a form, or a wall before one."""
+_WALLED_WORDS = 120
+"""Of what pages show of an article that is for subscribers, at most; those that were saved whole have more."""
 _STATED_TIMES = 3
 """How many times as long JSON-LD's text must be as the page's own, to stand for it: scripts put it on the page."""
 
@@ -56,6 +58,8 @@ def _article(source: Source, origin: Origin, log: ReadingLog) -> Located | None:
         log.problem(origin.place, "no article text was found in it")
         return None
     _log_dropped(page, body, origin, log)
+    if not facts.free and count_words(text) < _WALLED_WORDS:
+        log.note(origin.place, "is short, and says that it is not free: the rest may be behind a paywall")
     fields: dict[str, Any] = dict(facts.more)
     authors = facts.authors or _bylines(page, body)
     stated = {
