@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch import Article, ReadingLog, read_articles
-from semsearch.readers._fields import parse_date
+from semsearch.readers._dates import parse_date
 
 DAY = dt.date(2022, 1, 7)
 

@@ -1,19 +1,19 @@
-"""Front matter and records to an article's fields: the names that archives use, and dates as people write them."""
+"""Front matter and records to an article's fields: the names that archives use."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from semsearch.readers._dates import parse_date
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.records import Article
 
-__all__ = ["KNOWN_NAMES", "article_from_fields", "has_field", "parse_date"]
+__all__ = ["KNOWN_NAMES", "article_from_fields", "has_field"]
 
 KNOWN_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -36,9 +36,6 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 _DIGITS = 300
 """Of a decimal number; beyond, floats end, and a short text may stand for a number without end."""
-_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
-_ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:$|[T ]\d\d)")
-_NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,2})[./\s-]+(\d{1,2})[./\s-]+\d{4}(?!\d)")
 
 
 def article_from_fields(
@@ -93,35 +90,6 @@ def _article(fields: Mapping[str, Any], origin: Origin, log: ReadingLog, text: s
         url=_as_line(found["url"]) or None,
         metadata={name: _as_json(value) for name, value in rest.items()},
     )
-
-
-def parse_date(text: str) -> dt.date | None:
-    """Return the day that ``text`` names beyond doubt, or None.
-
-    None also for a date without its year, month or day, and for numeric ones like 03/04/2022 that mean different days
-    in different countries.
-    """
-    from dateutil import parser
-
-    text = text.strip()
-    iso = _ISO_DATE.match(text)
-    if iso is not None:
-        text = iso.group(1)
-    elif not _YEAR.search(text) or len(text) > 100:
-        return None
-    numeric = _NUMERIC_DATE.search(text)
-    if numeric is not None and int(numeric[1]) <= 12 and int(numeric[2]) <= 12 and numeric[1] != numeric[2]:
-        return None
-    try:
-        # What the text does not say comes from the default: two defaults that differ show that something is missing.
-        days = {
-            parser.parse(text, default=dt.datetime(2000, month, month), ignoretz=True).date()  # noqa: DTZ001
-            for month in (1, 2)
-        }
-    except (ValueError, OverflowError):
-        return None
-    day = days.pop() if len(days) == 1 else None
-    return day if day is not None and str(day.year) in text else None  # "3 4 May 2022" is read as May 2003
 
 
 def _without_metadata(rest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,6 +48,7 @@ _EMLX = Format("mail", "read_emlx")
 _FEED = Format("feeds", "read_feed")
 _WARC = Format("warc", "read_warc")
 _COMPRESSED = Format("archives", "read_compressed")
+_HTML = Format("html", "read_html")
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -74,6 +75,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".warc.gz": _WARC,
         ".zip": _ZIP,
         **dict.fromkeys((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"), _TAR),
+        ".html": _HTML,
+        ".htm": _HTML,
+        ".xhtml": _HTML,
     }
 )
 _MOST_KINDS = 500
