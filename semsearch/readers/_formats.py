@@ -33,6 +33,7 @@ class Format(NamedTuple):
 
 
 _PLAIN = Format("plain", "read_plain")
+_PDF = Format("pdf", "read_pdf", seeks=True)
 _MARKDOWN = Format("markdown", "read_markdown")
 _JSON_LINES = Format("jsonlines", "read_jsonlines")
 
@@ -44,6 +45,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".markdown": _MARKDOWN,
         ".jsonl": _JSON_LINES,
         ".ndjson": _JSON_LINES,
+        ".pdf": _PDF,
     }
 )
 
