@@ -95,10 +95,12 @@ class Vocabulary:
         """Return the line as it goes on with the following one: with a space, or without its hyphen."""
         if line[-1:] not in _HYPHENS:
             return line + " "
+        if not line[-2:-1].isalnum() or not following[:1].isalnum():
+            return line + " "  # a dash
         trunk = _WORD_AT_END.search(line[:-1])
         rest = _WORD_AT_START.match(following)
         if trunk is None or rest is None:
-            return line if trunk or rest or following[:1].isdigit() else line + " "
+            return line
         return self._joined(line, trunk.group(), rest.group())
 
     def _joined(self, line: str, trunk: str, rest: str) -> str:

@@ -39,6 +39,7 @@ _NUMBER = re.compile(
 _MARK = re.compile(r"\d{1,3}|[a-z]|[*†‡§¶]{1,3}")
 _MARK_SIZE = 0.85
 """In the size of the note's font."""
+_SET_OFF = re.compile(r"\s[-–—|·•/]\s*$")
 _LEADERS = re.compile(r"(?:\s*\.){5,}\s*")
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " ", "\u2011": "-"}
@@ -239,24 +240,29 @@ def _key(line: Line, offset: int | None) -> tuple[str, int] | None:
 
 
 def _number_offset(outer: Sequence[Sequence[Sequence[Line]]]) -> int | None:
-    """Return what the page numbers in the outer rows are more than the numbers of the pages from 0, if they agree."""
-    offsets = Counter(
-        offset
-        for page, rows in enumerate(outer)
-        for offset in {int(end) - page for row in rows for end in _ends(row) if end.isdecimal() and len(end) < 6}
-    )
+    """Return what the numbers in the outer rows are more than those of the pages from 0, if enough of them agree."""
+    offsets: Counter[int] = Counter()
+    for page, rows in enumerate(outer):
+        outermost = {int(number) - page for row in (*rows[:1], *rows[-1:]) for number in _numbers(row)}
+        offsets.update(dict.fromkeys(outermost, 2))
+        offsets.update({int(number) - page for row in rows[1:-1] for number in _numbers(row)} - outermost)
     if not offsets:
         return None
     offset, count = offsets.most_common(1)[0]
     return offset if count >= max(_RUNNING, 0.4 * len(outer)) else None
 
 
-def _ends(row: Sequence[Line]) -> set[str]:
-    words = " ".join(line.text for line in row).split()
-    return {words[0], words[-1]} if words else set()
+def _numbers(row: Sequence[Line]) -> Iterator[str]:
+    text = " ".join(line.text for line in row)
+    return (number for number in _DIGITS.findall(text) if len(number) < 6) if len(text) <= _LONGEST_HEAD else iter(())
 
 
 def _is_numbered(row: Sequence[Line], expected: str) -> bool:
-    """Whether a row that is no line of text begins or ends with the page's number."""
-    text = " ".join(line.text for line in row)
-    return bool(expected) and len(text) <= _LONGEST_HEAD and expected in _ends(row) and not text.endswith(".")
+    """Whether the page's number stands at an end of the row, with a gap or a sign between it and other words."""
+    cells = [cell for line in row for cell in line.cells]
+    text = " ".join(cells)
+    if not expected or len(text) > _LONGEST_HEAD:
+        return False
+    return expected in (cells[0], cells[-1]) or (
+        text.endswith(expected) and _SET_OFF.search(text.removesuffix(expected)) is not None
+    )

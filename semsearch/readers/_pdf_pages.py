@@ -147,7 +147,8 @@ def _turned_back(run: _Run, angle: float) -> Piece:
     left = run.begin[0] * cosine + run.begin[1] * sine
     right = run.end[0] * cosine + run.end[1] * sine
     base = run.begin[1] * cosine - run.begin[0] * sine
-    return Piece(run.text, *(round(at, 1) for at in (left, max(left, right), base, run.size)), bold=run.bold)
+    right = max(left, right)
+    return Piece(run.text, round(left, 1), round(right, 1), round(base, 1), round(run.size, 1), run.bold)
 
 
 class _Reader:
@@ -166,7 +167,7 @@ class _Reader:
         """Yield the runs of words on one line in which no gap is wider than a space is."""
         words: list[tuple[int, int]] = []
         for start, end, ends_line in self._words():
-            if words and not self._follows(words[-1], (start, end)):
+            if words and (not self._follows(words[-1], (start, end)) or self._is_mark(words, start)):
                 yield self._run(words)
                 words = []
             words.append((start, end))
@@ -196,25 +197,42 @@ class _Reader:
         across, along = second[0] - first[2], second[1] - first[1]
         return math.hypot(max(across, 0.0), along) <= _GAP * size and across > -2 * size
 
+    def _is_mark(self, words: list[tuple[int, int]], following: int) -> bool:
+        """Whether there is only a raised number or sign until now: the mark of a note, which is a piece of its own."""
+        start, end = words[0]
+        if len(words) > 1 or end - start > 3 or any(map(str.isalpha, self._characters[start:end])):
+            return False
+        mark, after = self._place(start), self._place(following)
+        return mark[4] < _RAISED * after[4] and mark[1] > after[1]
+
     def _run(self, words: list[tuple[int, int]]) -> _Run:
         start, end = words[0][0], words[-1][1]
         begin, last = self._place(start), self._place(end - 1)
         size = max(begin[4], self._place(words[len(words) // 2][0])[4])
         angle = round(max(0.0, self._pdfium.FPDFText_GetCharAngle(self._page, start)), 1) % 6.3
-        text = " ".join(self._word(begin_at, end_at, size) for begin_at, end_at in words)
+        text = " ".join(filter(None, (self._word(begin_at, end_at, start, size) for begin_at, end_at in words)))
         corner = (last[2], last[1]) if angle == 0 else (last[2], last[3])
         return _Run(text, (begin[0], begin[1]), corner, size, self._is_bold(start) and self._is_bold(end - 1), angle)
 
-    def _word(self, start: int, end: int, size: float) -> str:
-        """Return a word without the raised number that refers to a note."""
+    def _word(self, start: int, end: int, first: int, size: float) -> str:
+        """Return a word of a run that begins at ``first``, without the raised number that refers to a note."""
         characters = self._characters[start:end]
         word = "".join("-" if each in _HYPHENS else each for each in characters)
-        trunk = word.rstrip("0123456789,")
-        if not trunk or trunk == word or trunk in _UNITS:
+        if not any(map(str.isdecimal, word)):
             return word
-        number, trunk_end = self._place(start + len(trunk)), self._place(start + len(trunk) - 1)
-        is_raised = number[4] < _RAISED * size and number[1] > trunk_end[1] + 0.1 * size
-        return trunk if is_raised else word
+        mark = len(word) - len(word.lstrip("0123456789"))
+        if start == first and 0 < mark < len(word):  # the mark of a note sticks to its first word
+            return f"{word[:mark]} {word[mark:]}" if self._is_raised(start, start + mark, size) else word
+        trunk = word.rstrip("0123456789,")
+        if trunk == word or trunk in _UNITS or (not trunk and start == first):
+            return word
+        before = start + len(trunk) - 1 if trunk else first
+        return trunk if self._is_raised(start + len(trunk), before, size) else word
+
+    def _is_raised(self, number: int, other: int, size: float) -> bool:
+        """Whether a number's digit is smaller than the text, and higher than another character."""
+        digit = self._place(number)
+        return digit[4] < _RAISED * size and digit[1] > self._place(other)[1] + 0.1 * size
 
     def _place(self, at: int) -> tuple[float, float, float, float, float]:
         """Return a character's left, base line, right, top and font size."""

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ DOCUMENT_SECONDS = 600.0
 """Five thousand pages take half a minute."""
 _WAITING = 64  # pages that are read before they are asked for
 _CHUNK = 1 << 20
+_CRASH = "makes pdfium, which reads it, crash or take too much memory"
 
 
 class PdfError(Exception):
@@ -82,7 +83,7 @@ class _Process:
         except queue.Empty:
             raise PdfError("takes too long to read") from None
         if not line:
-            raise PdfError("makes pdfium, which reads it, crash or take too much memory")
+            raise PdfError(_CRASH)
         return json.loads(line)
 
     def end(self) -> None:
@@ -120,7 +121,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def answers_about(stream: BinaryIO, size: int) -> Iterator[Any]:
+def answers_about(stream: BinaryIO, size: int) -> Generator[Any, None, None]:
     """Yield what the process says of a document of ``size`` bytes: a mapping about it, then a list for each page.
 
     Raises:
@@ -153,4 +154,4 @@ def _as_crash() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise PdfError("makes pdfium, which reads it, crash") from None
+        raise PdfError(_CRASH) from None
