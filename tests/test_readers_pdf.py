@@ -55,7 +55,7 @@ def test_lines_become_paragraphs_and_each_knows_its_page(read: Read) -> None:
     ]
     (article,), log = read(pdf_of(made))
     assert paragraphs(article) == [text.strip() for page in made for text in page]
-    assert article.metadata == {"pages": [[article.text.index(f"First of page {n}"), str(n)] for n in (1, 2, 3)]}
+    assert article.metadata["pages"] == [[article.text.index(f"First of page {n}"), str(n)] for n in (1, 2, 3)]
     assert page_at(article, article.text.index("Second of page 2")) == "2"
     assert dropped(log) == ["1", "2", "3"]
     assert (log.problems, log.notes) == ([], [])

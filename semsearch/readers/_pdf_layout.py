@@ -24,8 +24,8 @@ _NOTE = re.compile(r"(?:\d{1,3}|[*†‡§¶]+)(?:\s|(?=[A-Z“\"]))")
 _CAPTION = re.compile(r"(?:fig(?:ure|\.)|table|tab\.|abb(?:ildung|\.)|tabelle|photo:|source:)\s*\d?", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]]*$")
 _HYPHENS = "-\u2010\u00ad"
-_CONJUNCTIONS = frozenset("and or und oder et ou y o e och og en of".split())  # noqa: SIM905
-_PARTED = frozenset("non self well vice anti cross half quasi semi so".split())  # noqa: SIM905
+_CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "et", "ou", "y", "o", "e", "och", "og", "en", "of"})
+_PARTED = frozenset({"non", "self", "well", "vice", "anti", "cross", "half", "quasi", "semi", "so"})
 _WORD_AT_END = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*$")
 _WORD_AT_START = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
