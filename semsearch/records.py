@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ __all__ = [
     "ReportProgress",
     "WordMatch",
     "is_unicode",
+    "page_at",
 ]
 
 _LONGEST_GLOB = 1000
@@ -201,6 +203,11 @@ class Hit:
     duplicates: tuple[Hit, ...] = ()
     explanation: Explanation | None = None
 
+    @property
+    def page(self) -> str | None:
+        """The page that the passage begins on, as it is called in print; None where the article has no pages."""
+        return page_at(self.article, self.passage.start)
+
 
 @dataclass(frozen=True, slots=True)
 class ArticleHit:
@@ -274,6 +281,22 @@ def _names_of(field: str, given: str | Iterable[str]) -> tuple[str, ...]:
 def _check_glob(pattern: object) -> None:
     if not isinstance(pattern, str) or not pattern.strip() or len(pattern) > _LONGEST_GLOB or not is_unicode(pattern):
         raise ValueError(f"a pattern of files is text such as '*.html' or 'drafts/', not {str(pattern)[:100]!r}")
+
+
+def page_at(article: Article, offset: int) -> str | None:
+    """Return what the page is called that holds this character of an article; None where its pages are not known.
+
+    A reader of a format with pages puts them into the metadata ``pages``: a list of ``[offset, label]``, in order.
+    """
+    pages = article.metadata.get("pages")
+    if not isinstance(pages, list) or not all(map(_is_page, pages)):
+        return None
+    at = bisect_right(pages, offset, key=lambda page: page[0])
+    return pages[at - 1][1] if at else None
+
+
+def _is_page(page: object) -> bool:
+    return isinstance(page, list | tuple) and len(page) == 2 and type(page[0]) is int and isinstance(page[1], str)
 
 
 def _check_text(name: str, value: object, *, optional: bool) -> None:

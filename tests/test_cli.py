@@ -170,7 +170,7 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
     assert report.pop("seconds") > 0
     assert report == {
         "type": "build",
-        "version": 2,
+        "version": 3,
         "index": str(tmp_path / "index"),
         "generation": generation(tmp_path / "index").name,
         "model": str(tiny_model),
@@ -305,7 +305,7 @@ def test_a_model_that_has_moved_is_named(run: Run, news: Path, tiny_model: Path,
 
 def test_status_prints_the_manifest(run: Run, word_index: Path) -> None:
     manifest = json.loads((generation(word_index) / "manifest.json").read_text())
-    expected = {"type": "status", "version": 2, "index": str(word_index), "generation": generation(word_index).name}
+    expected = {"type": "status", "version": 3, "index": str(word_index), "generation": generation(word_index).name}
     printed = run("status", "--index", word_index).only()
     (only,) = printed.pop("generations")
     assert printed == {**expected, **manifest, "drift": None}

@@ -32,7 +32,7 @@ def test_a_compiled_model_as_json(run: Run, tiny_model: Path, own_cache: Path) -
     assert found.pop("precision") in {"float32", "bfloat16"}
     assert found == {
         "type": "compile",
-        "version": 2,
+        "version": 3,
         "model": str(tiny_model),
         "fingerprint": fingerprint(tiny_model),
         "compiled": True,

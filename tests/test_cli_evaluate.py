@@ -77,7 +77,7 @@ def test_json_has_the_means_of_the_run_that_the_index_gives(
         assert 0 <= bounds["low"] <= bounds["mean"] <= bounds["high"] <= 1
     assert found == {
         "type": "evaluation",
-        "version": 2,
+        "version": 3,
         "dataset": "judged",
         "mode": mode,
         "queries": 3,
@@ -231,7 +231,7 @@ def test_a_threshold_is_suggested_that_a_query_can_be_given(run: Run, index: Pat
     score = found.pop("score")
     # Each word is in one article alone.
     assert found == {
-        "type": "threshold", "version": 2, "mode": "lexical", "precision": 1.0, "recall": 1.0, "recall_without": 1.0,
+        "type": "threshold", "version": 3, "mode": "lexical", "precision": 1.0, "recall": 1.0, "recall_without": 1.0,
         "silenced": 1.0, "queries": 3,
     }  # fmt: skip
     scores = [run("query", word, "--mode", "lexical", "-i", index).only()["score"] for word in ("soldiers", "attack")]

@@ -244,7 +244,7 @@ def test_hits_of_the_real_archive_are_what_the_schema_says(run: Run, corpus_inde
         assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
         for hit in hits:
             validate(hit)
-            assert (hit["type"], hit["version"], hit["query"]) == ("hit", 2, question)
+            assert (hit["type"], hit["version"], hit["query"]) == ("hit", 3, question)
             for part in (hit["passage"], hit["evidence"]):
                 assert texts[hit["article"]["id"]][part["start"] : part["end"]] == part["text"]
             assert hit["evidence"]["text"] in hit["passage"]["text"]
@@ -328,6 +328,17 @@ def test_a_hit_has_its_duplicates_and_its_explanation(full_hit: dict[str, Any]) 
     assert [word["word"] for word in full_hit["explanation"]["words"]] == ["council", "president"]
 
 
+def test_a_hit_of_an_article_with_pages_names_the_page(run: Run, tiny_model: Path, tmp_path: Path) -> None:
+    corpus = write_jsonl(tmp_path / "a.jsonl", {"text": LONG["text"], "pages": [[0, "iv"], [len(LONG["text"]), "1"]]})
+    run("rebuild-index", corpus, "--index", tmp_path / "index", "-m", tiny_model)
+    hits = run("query", "council president", "--no-fold", "--index", tmp_path / "index").lines()
+    for hit in hits:
+        validate(hit)
+    assert {hit["page"] for hit in hits} == {"iv"}
+    assert hits[0]["article"]["metadata"] == {}
+    assert "paragraph 1, page iv" in run("query", "council president", "--text", "--index", tmp_path / "index").out
+
+
 def test_what_was_not_asked_for_is_null_and_what_there_is_none_of_is_empty(run: Run, two_hits: Path) -> None:
     hit = run("query", "anything", "-k", 1, "--mode", "dense", "--index", two_hits).only()
     validate(hit)
@@ -352,10 +363,10 @@ def test_article_hits_hold_hits_as_the_schema_says(run: Run, copies_index: Path)
     assert [line["rank"] for line in lines] == [1, 2, 3]
     for line in lines:
         assert list(line) == ["type", "version", "query", "rank", "score", "article", "hits"]
-        assert (line["type"], line["version"], line["query"]) == ("article_hit", 2, question)
+        assert (line["type"], line["version"], line["query"]) == ("article_hit", 3, question)
         assert line["score"] == line["hits"][0]["score"]
         for rank, hit in enumerate(line["hits"], start=1):
-            validate({"type": "hit", "version": 2, "query": question, "rank": rank, **hit, "article": line["article"]})
+            validate({"type": "hit", "version": 3, "query": question, "rank": rank, **hit, "article": line["article"]})
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_the_commands(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing is damaged" in run("repair", "-i", index, "--no-json").out
     assert run("rollback", "-i", index).code == 4  # that was the damaged one
     back = run("rollback", "--to", repaired["generation"], "-i", index).only()
-    assert back == {"type": "rollback", "version": 2, "index": str(index), "generation": repaired["generation"]}
+    assert back == {"type": "rollback", "version": 3, "index": str(index), "generation": repaired["generation"]}
     assert "answers from generation" in run("rollback", "--to", repaired["generation"], "-i", index, "--no-json").out
     assert run("rollback", "--to", "nothing", "-i", index).code == 3
 

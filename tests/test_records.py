@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch import Article, Hit, Passage, Progress
-from semsearch.records import is_unicode
+from semsearch.records import is_unicode, page_at
 
 ARTICLE = Article(
     id="a",
@@ -167,3 +167,16 @@ def test_progress_has_no_total_until_it_is_known() -> None:
 )
 def test_text_with_half_a_surrogate_pair_is_not_unicode(text: str, whole: bool) -> None:
     assert is_unicode(text) is whole
+
+
+@pytest.mark.parametrize(("offset", "page"), [(0, "iv"), (9, "iv"), (10, "1"), (25, "1"), (40, "2"), (10**9, "2")])
+def test_a_character_is_on_the_last_page_that_begins_before_it(offset: int, page: str) -> None:
+    pages = [[0, "iv"], [10, "1"], [30, "2"]]
+    assert page_at(dataclasses.replace(ARTICLE, metadata={"pages": pages}), offset) == page
+
+
+@pytest.mark.parametrize("pages", [None, [], "12", 12, {"a": 1}, [1, 2], [[1]], [["1", "a"]], [[0, 1]], [[5, "a"]]])
+def test_metadata_that_is_called_pages_and_is_none_has_no_page(pages: object) -> None:
+    article = dataclasses.replace(ARTICLE, metadata={"pages": pages})
+    assert page_at(article, 0) is None
+    assert Hit(1, 0.5, Passage("The troops", 1, 0, 10), article).page is None

@@ -12,6 +12,7 @@ import click
 
 from semsearch.cli._problems import print_problems
 from semsearch.cli._terminal import escape_controls
+from semsearch.records import page_at
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport, CorpusDrift, RepairReport
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "JsonOutput"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class JsonOutput:
@@ -120,7 +121,12 @@ def _problems(problems: Sequence[CorpusError]) -> list[dict[str, str]]:
 
 def _hit(hit: Hit) -> dict[str, Any]:
     duplicates = [
-        {"score": round(copy.score, 6), "passage": asdict(copy.passage), "article": _article(copy.article)}
+        {
+            "score": round(copy.score, 6),
+            "passage": asdict(copy.passage),
+            "page": copy.page,
+            "article": _article(copy.article),
+        }
         for copy in hit.duplicates
     ]
     explanation = None
@@ -135,6 +141,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
     return {
         "score": round(hit.score, 6),
         "passage": asdict(hit.passage),
+        "page": hit.page,
         "evidence": None if hit.evidence is None else asdict(hit.evidence),
         "duplicates": duplicates,
         "explanation": explanation,
@@ -142,13 +149,15 @@ def _hit(hit: Hit) -> dict[str, Any]:
 
 
 def _article(article: Article) -> dict[str, Any]:
+    has_pages = page_at(article, len(article.text)) is not None
     return {
         "id": article.id,
         "title": article.title,
         "published": None if article.published is None else article.published.isoformat(),
         "source": article.source,
         "url": article.url,
-        "metadata": dict(article.metadata),
+        # Where each page begins is a list as long as the article, of which a hit's "page" is all that is wanted.
+        "metadata": {name: value for name, value in article.metadata.items() if name != "pages" or not has_pages},
     }
 
 

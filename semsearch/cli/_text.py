@@ -53,7 +53,7 @@ class TextOutput:
         for hit in hits:
             self._head(hit.rank, hit.article, hit.score)
             for number, own in enumerate(hit.hits):  # where the article is from need not be said again
-                self._passage(own, f"paragraph {own.passage.paragraph}" if number else _origin(own))
+                self._passage(own, _place(own) if number else _origin(own))
         if not hits:
             self._nothing()
 
@@ -243,9 +243,13 @@ class TextOutput:
 
 
 def _origin(hit: Hit) -> str:
-    article, place = hit.article, f"paragraph {hit.passage.paragraph}"
+    article, place = hit.article, _place(hit)
     published = None if article.published is None else article.published.isoformat()
     return " · ".join(part for part in (article.source, published, place, article.url or article.id) if part)
+
+
+def _place(hit: Hit) -> str:
+    return f"paragraph {hit.passage.paragraph}" + ("" if hit.page is None else f", page {hit.page}")
 
 
 def _first_of(files: Sequence[str]) -> str:

@@ -33,6 +33,12 @@ class Format(NamedTuple):
 
 
 _PLAIN = Format("plain", "read_plain")
+_PDF = Format("pdf", "read_pdf", seeks=True)
+_WORD = Format("word", "read_word", seeks=True)
+_OPEN_DOCUMENT = Format("opendocument", "read_opendocument", seeks=True)
+_EPUB = Format("epub", "read_epub", seeks=True)
+_RTF = Format("rtf", "read_rtf")
+_RESTRUCTURED_TEXT = Format("restructuredtext", "read_restructuredtext")
 _MARKDOWN = Format("markdown", "read_markdown")
 _JSON_LINES = Format("jsonlines", "read_jsonlines")
 _JSON = Format("jsonfile", "read_json")
@@ -78,6 +84,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".html": _HTML,
         ".htm": _HTML,
         ".xhtml": _HTML,
+        ".pdf": _PDF,
+        ".docx": _WORD,
+        ".odt": _OPEN_DOCUMENT,
+        ".epub": _EPUB,
+        ".rtf": _RTF,
+        ".rst": _RESTRUCTURED_TEXT,
     }
 )
 _MOST_KINDS = 500

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Block", "Markup", "joined", "paragraphs_of", "parse_markup", "without_controls"]
+__all__ = ["Block", "Markup", "joined", "paragraphs_of", "parse_markup", "row_of", "without_controls", "without_title"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -122,6 +122,24 @@ def parse_markup(markup: str | bytes) -> Markup:
     except etree.XMLSyntaxError:  # it is empty, or ends in the middle of a tag
         target.close()
     return Markup(_line("".join(target.title)), target.blocks)
+
+
+def without_title(blocks: list[Block], stated: str) -> tuple[str, list[Block]]:
+    """Return a document's title and its text without it: the heading that it begins with, if no other is stated."""
+    first = blocks[0] if blocks else Block("")
+    if first.level and stated.casefold() in {"", first.text.casefold()}:
+        return stated or first.text, blocks[1:]
+    return stated, blocks
+
+
+def row_of(cells: Iterable[list[Block]], run: int) -> list[Block]:
+    """Return a row of a table as a line of its cells, or block by block if the table only lays out a page."""
+    cells = [cell for cell in cells if cell]
+    blocks = [block for cell in cells for block in cell]
+    is_line = len(blocks) == len(cells) > 1 and all(
+        len(block.text) <= _LONGEST_CELL and "\n" not in block.text for block in blocks
+    )
+    return [Block(" | ".join(block.text for block in blocks), run=run)] if is_line else blocks
 
 
 def without_controls(text: str) -> str:
@@ -262,16 +280,10 @@ class _Target:
                 self._tables.pop()
 
     def _end_row(self) -> None:
-        """Give the row to what the table stands in: as a line, or block by block if it only lays out a page."""
+        """Give the row to what the table stands in."""
         table = self._tables[-1]
-        cells = [cell for cell in table.row if cell]
+        blocks = row_of(table.row, table.run)
         table.row = []
-        blocks = [block for cell in cells for block in cell]
-        is_line = len(blocks) == len(cells) > 1 and all(
-            len(block.text) <= _LONGEST_CELL and "\n" not in block.text for block in blocks
-        )
-        if is_line:
-            blocks = [Block(" | ".join(block.text for block in blocks), run=table.run)]
         self._out().extend(blocks)
 
     def _out(self) -> list[Block]:
