@@ -20,6 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     "_version",
     "errors",
+    "languages",
     "records",
     "queries",
     "evidence",
@@ -29,6 +30,7 @@ ORDER = [
     "embedders",
     "products",
     "dense",
+    "analysis",
     "lexical",
     "tokens",
     "ranking",
