@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import nothing_to_index, portions
 from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
+from semsearch.building._languages import languages_of
 from semsearch.building._report import BuildReport, silent
-from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
+from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, language_warning, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
+from semsearch.languages import analysed_languages
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
 from semsearch.records import Article, Progress, ReportProgress
@@ -199,10 +201,12 @@ def _build(
                 embedded = _write_rows(folder, writer, before, embedder, report, with_tokens=with_tokens)
                 report(Progress("writing the index"))
                 with contextlib.closing(Archive(writer.folder)) as finished:
-                    writer.write_lexical(finished)
+                    languages = languages_of(finished)
+                    writer.write_lexical(finished, analysed_languages(languages))
         if not unchanged:
-            manifest = _finish(writer, embedder, token_vectors=token_vectors, keep=keep)
+            manifest = _finish(writer, embedder, languages, token_vectors=token_vectors, keep=keep)
         remove_partial(folder)
+    warning = language_warning(manifest.languages, embedder.spec.name)
     return BuildReport(
         index=str(folder),
         generation=generation,
@@ -218,6 +222,8 @@ def _build(
         bytes=sum(file.bytes for file in manifest.files.values()),
         seconds=time.monotonic() - started,
         unchanged=unchanged,
+        languages=manifest.languages,
+        warnings=() if warning is None else (warning,),
     )
 
 
@@ -323,7 +329,9 @@ def _write_rows(
     return len(new) - partial.taken
 
 
-def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool, keep: int) -> Manifest:
+def _finish(
+    writer: GenerationWriter, embedder: Embedder, languages: Mapping[str, float], *, token_vectors: bool, keep: int
+) -> Manifest:
     """Index the vectors, and commit."""
     dense_spec = write_dense(writer)
     return writer.commit(
@@ -333,6 +341,7 @@ def _finish(writer: GenerationWriter, embedder: Embedder, *, token_vectors: bool
         token_vectors=token_vectors,
         keep=keep,
         dense_spec=dense_spec,
+        languages=languages,
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,
     )

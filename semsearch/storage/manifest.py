@@ -11,6 +11,7 @@ from typing import Any
 
 from semsearch.embedders import EmbedderSpec
 from semsearch.errors import IndexCorruptError, IndexFormatError
+from semsearch.languages import NAMES
 from semsearch.records import is_unicode
 
 __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
@@ -55,6 +56,7 @@ class Manifest:
         token_vectors: Whether the vectors of tokens are kept, where the embedder gives them.
         keep: How many generations before it are kept.
         dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
+        languages: Which share of its articles is of which language, by its code, the largest first.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
         format: The format's version.
@@ -68,6 +70,7 @@ class Manifest:
     token_vectors: bool
     keep: int
     dense_spec: str
+    languages: Mapping[str, float]
     counts: Counts
     files: Mapping[str, FileRecord]
     format: int = FORMAT_VERSION
@@ -101,6 +104,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             token_vectors=_flag(fields, "token_vectors"),
             keep=_count(fields, "keep"),
             dense_spec=_typed(fields, "dense_spec", str),
+            languages=_shares(fields, "languages"),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
             format=_count(fields, "format"),
@@ -139,6 +143,13 @@ def _count(fields: Mapping[str, Any], name: str) -> int:
     if not 0 <= value <= _MOST:
         raise ValueError(f"{name} is {_shown(value)}")
     return value
+
+
+def _shares(fields: Mapping[str, Any], name: str) -> dict[str, float]:
+    shares = _typed(fields, name, dict)
+    if not all(code in NAMES and type(share) is float and 0 <= share <= 1 for code, share in shares.items()):
+        raise ValueError(f"{name} is {_shown(shares)}")
+    return {code: shares[code] for code in sorted(shares, key=lambda code: (-shares[code], code))}
 
 
 def _positive(fields: Mapping[str, Any], name: str) -> int:
