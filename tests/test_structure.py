@@ -21,6 +21,7 @@ ORDER = [
     "_version",
     "errors",
     "languages",
+    "sentences",
     "records",
     "queries",
     "evidence",
