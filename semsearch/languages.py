@@ -137,8 +137,6 @@ _UNSEGMENTED = re.compile(
 _INDEXED_SHARE = 0.1
 """Of a corpus's articles: so many must be of a language for the index to know its words' forms."""
 
-_MOST_LANGUAGES = 4  # that an index knows the forms of: each is another look at every word
-
 _DEFAULT = "en"
 
 
@@ -211,8 +209,7 @@ def analysed_languages(shares: Mapping[str, float]) -> tuple[str, ...]:
     They are those of a tenth of the corpus at least, sorted by their codes: the order says nothing.
     """
     known = sum(shares.values())
-    most = sorted(shares, key=lambda language: (-shares[language], language))[:_MOST_LANGUAGES]
-    return tuple(sorted(one for one in most if shares[one] >= _INDEXED_SHARE * known)) or (_DEFAULT,)
+    return tuple(sorted(one for one in shares if shares[one] >= _INDEXED_SHARE * known)) or (_DEFAULT,)
 
 
 def _by_words(text: str) -> str | None:
