@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from semsearch.passages import find_sentences
+from semsearch.sentences import find_sentences
 
 __all__ = ["BOTH_WAYS", "GOES_ON", "REPEATS", "UPDATES", "Make", "Source"]
 

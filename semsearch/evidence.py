@@ -6,17 +6,21 @@ sentence, it says which sentence is most like the query; its weights and vectors
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsearch.languages import is_unsegmented
 from semsearch.records import WordMatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Spans", "match_tokens", "match_words", "sentence_by_tokens", "sentence_by_words"]
+
+_MARKS = {"Mn", "Mc", "Cf"}  # categories of what stands in a word and is no letter: vowels, accents, a soft hyphen
 
 Spans = Sequence[tuple[int, int]]
 """Offsets of characters, end exclusive; ``(0, 0)`` for a token that is no part of the text."""
@@ -107,23 +111,37 @@ def match_words(
     """
     found: dict[str, str] = {}
     for word in _split(text):
-        for term in terms(word):
-            found.setdefault(term, word)
-    asked = [(part, term) for word in words for part in _split(word) for term in terms(part)]
+        for name, term in _named(word, terms):
+            found.setdefault(term, name)
+    asked = [one for word in words for part in _split(word) for one in _named(part, terms)]
     total = sum(weights.get(term, 0.0) for _, term in asked) or 1.0
     return tuple(
-        WordMatch(part, found.get(term, ""), float(term in found), weights.get(term, 0.0) / total)
-        for part, term in asked
+        WordMatch(name, found.get(term, ""), float(term in found), weights.get(term, 0.0) / total)
+        for name, term in asked
     )
 
 
 def _split(text: str) -> list[str]:
-    return "".join(character if character.isalnum() else " " for character in text).split()
+    return "".join(character if _is_of_word(character) else " " for character in text).split()
+
+
+def _named(word: str, terms: Callable[[str], list[str]]) -> list[tuple[str, str]]:
+    """Return the terms of a word with what to call each: where words are not told apart, its own signs."""
+    return [(term if is_unsegmented(term[0]) else word, term) for term in terms(word)]
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character) in _MARKS
 
 
 def _word_at(text: str, start: int, end: int) -> str:
-    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
+    """Return the word that a token is of; the token where words are not told apart."""
+    while start > 0 and _go_together(text[start - 1], text[start]):
         start -= 1
-    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+    while end < len(text) and _go_together(text[end - 1], text[end]):
         end += 1
     return text[start:end]
+
+
+def _go_together(one: str, next_one: str) -> bool:
+    return one.isalnum() and next_one.isalnum() and not is_unsegmented(one) and not is_unsegmented(next_one)

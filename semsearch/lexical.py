@@ -1,8 +1,9 @@
-"""Texts to the texts that share words with a query: the only module that knows the keyword engine, tantivy.
+"""Texts to the texts that share words with a query: the index of the keyword engine, tantivy.
 
-Scores are BM25 (Robertson and Zaragoza 2009; k1 = 1.2, b = 0.75, as tantivy has them) over stemmed English words
-without stop words. tantivy was chosen over bm25s for its cold start (7 ms against 250 ms to import), its phrase queries
-and its flat cost at many passages; their rankings are the same within 0.003 nDCG@10.
+Scores are BM25 (Robertson and Zaragoza 2009; k1 = 1.2, b = 0.75, as tantivy has them) over the terms that an
+:class:`~semsearch.analysis.Analyzer` makes of texts and queries alike; the engine is given these. tantivy was chosen
+over bm25s for its cold start (7 ms against 250 ms to import), its phrase queries and its flat cost at many passages;
+their rankings are the same within 0.003 nDCG@10.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tantivy
 
+from semsearch.analysis import ENGLISH, Analyzer
 from semsearch.errors import IndexCorruptError
 from semsearch.records import is_unicode
 
@@ -35,15 +37,14 @@ __all__ = ["LexicalIndex"]
 _FIELD = "text"
 _EXACT = "exact"
 _ROW = "row"
-_ANALYZER = "semsearch_en"
-_EXACT_ANALYZER = "semsearch_exact"
+_TERMS = "semsearch_terms"
 _FEW = 2000  # rows that are named to the engine one by one; of more, what it finds is looked through
-_LONGEST_TERM = 60  # characters
 _BM25_K1 = 1.2
 _HEAP = 256_000_000  # bytes that the writer fills before it starts another segment
 _SPARE = 16  # texts beyond k that are looked at, for ties
 _DOCUMENTS = "documents.i4"  # (1 + d, 2): how many documents the build made, and 0; then each one's row and terms
 _DOCUMENT = np.dtype("<i4")
+_LANGUAGES = "languages.json"  # the codes of those that the terms were made for
 _REMOVED, _REMOVED_SINCE = "removed.u8", "removed-since.u8"  # of the documents that the build made, and of later ones
 _ENGINE_REWRITES = {".json", ".lock"}  # suffixes; its other files never change
 _MOST_SEGMENTS = 6  # two less than those that are alike of which the engine makes one by itself
@@ -64,7 +65,8 @@ _ENGINE_FILE = re.compile(r"[0-9a-z]+(\.[0-9a-z]+)+")
 class LexicalIndex:
     """A BM25 index in a folder of its own: row *i* is the *i*-th text.
 
-    One that was built with ``phrases`` also has every word as it stands, without stems and with stop words.
+    One that was built with ``phrases`` also has every word as it stands, without stems and with stop words. It keeps
+    which languages its terms were made for, and makes those of a query for the same ones.
 
     The engine knows a text as a document by a number, which it keeps; :meth:`update` says which row that is now. The
     engine counts what was removed until it is built anew, so what was removed is counted here as well: scores are
@@ -78,6 +80,7 @@ class LexicalIndex:
         self,
         folder: Path,
         index: tantivy.Index,
+        analyzer: Analyzer,
         documents: NDArray[np.int64],
         removed: NDArray[np.uint64],
     ) -> None:
@@ -86,27 +89,32 @@ class LexicalIndex:
         Args:
             folder: Where it is.
             index: The engine's index.
+            analyzer: What its terms were made by.
             documents: ``(d, 2)`` int64: for each document its row, -1 if it has none any more, and its terms.
             removed: ``(m, 2)`` uint64: hashes of terms, ascending, and in how many removed documents each was.
         """
         self._folder = folder
         self._index = index
         self._searcher = index.searcher()
-        self._analyzer = _analyzer()
-        self._exact = _exact_analyzer()
+        self._analyzer = analyzer
         self._rows = documents[:, 0]
         self._removed = removed
         self._count = int((self._rows >= 0).sum())
 
     @classmethod
-    def build(cls, folder: Path, texts: Iterable[Text], *, phrases: bool = False) -> None:
+    def build(
+        cls, folder: Path, texts: Iterable[Text], *, phrases: bool = False, languages: Sequence[str] = ENGLISH
+    ) -> None:
         """Index ``texts`` into the new folder ``folder``; with ``phrases`` also so that they can be found exactly.
 
-        A text may be given in parts: no phrase begins in one of them and ends in the next.
+        A text may be given in parts: no phrase begins in one of them and ends in the next. The ``languages`` are those
+        of which the forms of words are known.
         """
+        analyzer = Analyzer(languages)
         folder.mkdir(parents=True)
-        with _writing(folder, _schema(phrases=phrases), phrases=phrases) as add:
-            counts = [add(row, text) for row, text in enumerate(texts)]
+        with _writing(folder, _schema(phrases=phrases)) as add:
+            counts = [add(row, *_terms(analyzer, text, phrases=phrases)) for row, text in enumerate(texts)]
+        _write_languages(folder, analyzer)
         documents = np.stack([np.arange(len(counts)), np.array(counts, dtype=np.int64)], axis=1)
         _write_documents(folder, documents, len(documents))
 
@@ -121,6 +129,7 @@ class LexicalIndex:
         removed: Iterable[Text],
         link: Callable[[Path, Path], None],
         phrases: bool = False,
+        languages: Sequence[str] = ENGLISH,
     ) -> bool:
         """Index into the new folder ``folder`` what the index in ``before`` has, and what has changed since.
 
@@ -136,12 +145,17 @@ class LexicalIndex:
             removed: The texts that are not there any more, in the order of the rows before.
             link: Gives a file that never changes a second name.
             phrases: As for :meth:`build`.
+            languages: As for :meth:`build`.
 
         Returns:
             Whether it was done; where too much has changed nothing is left, and all is better built anew. So it is
-            where ``before`` does not hold what :meth:`build` writes: it may have come from anywhere.
+            where ``before`` was built for other languages, or does not hold what :meth:`build` writes: it may have come
+            from anywhere.
         """
+        analyzer = Analyzer(languages)
         try:
+            if _read_languages(before) != analyzer.languages:
+                return False
             documents, built = _read_documents(before)
             _check_managed(before)
             there = np.flatnonzero(documents[:, 0] >= 0)
@@ -171,11 +185,13 @@ class LexicalIndex:
                 link(path, folder / path.name)
         dropped = range(known, len(documents))  # others stay in their segments, and are passed over
         documents = documents[:known]
-        with _writing(folder, phrases=phrases, dropped=dropped) as add:
-            counts = [add(len(documents) + at, text) for at, text in enumerate(texts(new))]
+        with _writing(folder, dropped=dropped) as add:
+            counts = [
+                add(len(documents) + at, *_terms(analyzer, text, phrases=phrases)) for at, text in enumerate(texts(new))
+            ]
             documents = np.concatenate([documents, np.stack([new, np.array(counts, dtype=np.int64)], axis=1)])
-            balance = [" ".join([_BALANCE] * count) for count in _balance(documents)]
-            counts = [add(len(documents) + at, text, exact=False) for at, text in enumerate(balance)]
+            balance = [[_BALANCE] * count for count in _balance(documents)]
+            counts = [add(len(documents) + at, terms) for at, terms in enumerate(balance)]
             documents = np.concatenate([documents, np.stack([np.full(len(counts), -1), counts], axis=1)])
         segments, total = _segments(folder)
         if segments > _MOST_SEGMENTS or total != len(documents):  # the engine merged what it has not been known to
@@ -183,8 +199,12 @@ class LexicalIndex:
             return False
         _write_documents(folder, documents, built)
         # Of what is dropped nothing is counted any more, by the engine or here.
-        counted = ((number, text) for number, text in zip(gone.tolist(), removed, strict=True) if number < known)
-        of_build, since = _hashes(counted, balance, built)
+        counted = (
+            (number, analyzer.terms(_whole(text)))
+            for number, text in zip(gone.tolist(), removed, strict=True)
+            if number < known
+        )
+        of_build, since = _hashes(chain(counted, ((built, terms) for terms in balance)), built)
         since_before = _read_removed(before, _REMOVED_SINCE)[: None if known > built else 0]
         (folder / _REMOVED).write_bytes(_with_more(_read_removed(before, _REMOVED), of_build).tobytes())
         (folder / _REMOVED_SINCE).write_bytes(_with_more(since_before, since).tobytes())
@@ -201,23 +221,24 @@ class LexicalIndex:
             index = tantivy.Index.open(path)
             # Else its thread opens the index anew at what seems a change, with a lock file in a folder on its way out.
             index.config_reader(reload_policy="Manual")
-            _register_analyzers(index)
+            _register_splitter(index)
         if index.schema not in (_schema(phrases=False), _schema(phrases=True)):
             raise ValueError("it has other fields")
+        analyzer = Analyzer(_read_languages(folder))
         _check_managed(folder)
         documents, _ = _read_documents(folder)
         if _segments(folder)[1] != len(documents):
             raise ValueError(f"{_DOCUMENTS} is of another index")
         removed = _added([_read_removed(folder, name) for name in (_REMOVED, _REMOVED_SINCE)])
         with _panics_as_errors():
-            return cls(folder, index, documents, removed)
+            return cls(folder, index, analyzer, documents, removed)
 
     def __len__(self) -> int:
         return self._count
 
     def terms(self, text: str) -> list[str]:
         """Return the terms of ``text`` as they are indexed: stemmed, without stop words, in order."""
-        return list(self._analyzer.analyze(text))
+        return self._analyzer.terms(text)
 
     def search(
         self, query: str, k: int, *, allowed: NDArray[np.bool_] | None = None
@@ -262,7 +283,7 @@ class LexicalIndex:
 
         Letters are compared without case and accents, and what stands between two words is not compared.
         """
-        terms = list(self._exact.analyze(phrase))
+        terms = self._analyzer.words(phrase)
         if not terms or len(self) == 0:
             return np.empty(0, np.int64)
         schema = self._index.schema
@@ -321,9 +342,8 @@ class LexicalIndex:
             return min(int(self._searcher.doc_freq(_FIELD, term)), len(self._rows))
 
     def document_frequency(self, word: str) -> int:
-        """Return how many texts have ``word``; a stop word counts as being in all of them."""
-        terms = self.terms(word)
-        return self.term_frequency(terms[0]) if terms else len(self)
+        """Return how many texts have ``word``, by its rarest term; a stop word counts as being in all of them."""
+        return min(map(self.term_frequency, self.terms(word)), default=len(self))
 
     def term_frequency(self, term: str) -> int:
         """Return how many texts have the term, which is one of :meth:`terms`."""
@@ -346,30 +366,30 @@ def _idf(frequency: int, count: int) -> float:
 
 @contextlib.contextmanager
 def _writing(
-    folder: Path, schema: tantivy.Schema | None = None, *, phrases: bool, dropped: Sequence[int] = ()
+    folder: Path, schema: tantivy.Schema | None = None, *, dropped: Sequence[int] = ()
 ) -> Iterator[Callable[..., int]]:
     """Give a function that adds a document to the index in ``folder`` and says how many terms it has.
 
+    It is given the document's number, its terms, and the words of each of its parts where phrases are to be found.
+
     With a ``schema`` the index is a new one; without, these documents are ``dropped`` from it: all of some segments.
     """
-    analyzer = _analyzer()
     with _unicode_path(folder) as path:
         index = tantivy.Index.open(path) if schema is None else tantivy.Index(schema, path=path)
-        _register_analyzers(index)
+        _register_splitter(index)
         # One thread, so that the same texts give the same files but for their names.
         writer = index.writer(heap_size=_HEAP, num_threads=1)
         if dropped:  # by query: by term, the engine takes no number of this field for one of its documents'
             writer.delete_documents_by_query(tantivy.Query.term_set_query(index.schema, _ROW, list(dropped)))
 
-        def add(number: int, text: Text, *, exact: bool = phrases) -> int:
+        def add(number: int, terms: Sequence[str], parts: Sequence[Sequence[str]] = ()) -> int:
             document = tantivy.Document()
-            whole = _whole(text)
-            document.add_text(_FIELD, whole)
-            for part in ([text] if isinstance(text, str) else text) if exact else ():
-                document.add_text(_EXACT, part)
+            document.add_text(_FIELD, " ".join(terms))
+            for words in parts:
+                document.add_text(_EXACT, " ".join(words))
             document.add_unsigned(_ROW, number)
             writer.add_document(document)
-            return len(analyzer.analyze(whole))
+            return len(terms)
 
         yield add
         writer.commit()
@@ -405,6 +425,31 @@ def _balance(documents: NDArray[np.int64]) -> list[int]:
 
 def _whole(text: Text) -> str:
     return text if isinstance(text, str) else "\n".join(text)
+
+
+def _terms(analyzer: Analyzer, text: Text, *, phrases: bool) -> tuple[list[str], list[list[str]]]:
+    """Return the terms of a text, and with ``phrases`` the words of each of its parts as they stand."""
+    parts = [text] if isinstance(text, str) else text
+    return analyzer.terms(_whole(text)), [analyzer.words(part) for part in parts] if phrases else []
+
+
+def _write_languages(folder: Path, analyzer: Analyzer) -> None:
+    (folder / _LANGUAGES).write_bytes(json.dumps(analyzer.languages).encode())
+
+
+def _read_languages(folder: Path) -> tuple[str, ...]:
+    """Return the languages that an index was built for.
+
+    Raises:
+        ValueError: If it does not say so.
+    """
+    try:
+        languages = json.loads((folder / _LANGUAGES).read_bytes())
+    except (OSError, RecursionError) as error:
+        raise ValueError(f"{_LANGUAGES} cannot be read ({error})") from None
+    if not isinstance(languages, list) or not all(isinstance(language, str) for language in languages):
+        raise ValueError(f"{_LANGUAGES} is of another index")
+    return tuple(languages)
 
 
 def _hash(term: str) -> int:
@@ -443,21 +488,17 @@ def _read_removed(folder: Path, name: str) -> NDArray[np.uint64]:
     return np.fromfile(path, dtype="<u8").reshape(-1, 2) if path.exists() else np.empty((0, 2), dtype="<u8")
 
 
-def _hashes(
-    removed: Iterable[tuple[int, Text]], balance: Iterable[str], built: int
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _hashes(removed: Iterable[tuple[int, Sequence[str]]], built: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return the hashes of the terms of removed documents, each as often as there are some that have it.
 
     Args:
-        removed: The documents and their texts.
-        balance: The texts of documents that have no row to begin with.
+        removed: The documents and their terms.
         built: The number of documents that the build made: the hashes of their terms come first.
     """
-    analyzer = _analyzer()
     of_build: list[int] = []
     since: list[int] = []
-    for document, text in chain(removed, ((built, text) for text in balance)):
-        (of_build if document < built else since).extend(map(_hash, set(analyzer.analyze(_whole(text)))))
+    for document, terms in removed:
+        (of_build if document < built else since).extend(map(_hash, set(terms)))
     return np.array(of_build, dtype=np.uint64), np.array(since, dtype=np.uint64)
 
 
@@ -547,34 +588,13 @@ def _readable_path(folder: Path) -> Iterator[str]:
 
 def _schema(*, phrases: bool) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_text_field(_FIELD, stored=False, tokenizer_name=_ANALYZER, index_option="freq")
+    builder.add_text_field(_FIELD, stored=False, tokenizer_name=_TERMS, index_option="freq")
     if phrases:
-        builder.add_text_field(_EXACT, stored=False, tokenizer_name=_EXACT_ANALYZER, index_option="position")
+        builder.add_text_field(_EXACT, stored=False, tokenizer_name=_TERMS, index_option="position")
     builder.add_unsigned_field(_ROW, stored=False, indexed=True, fast=True)
     return builder.build()
 
 
-def _register_analyzers(index: tantivy.Index) -> None:
-    index.register_tokenizer(_ANALYZER, _analyzer())
-    index.register_tokenizer(_EXACT_ANALYZER, _exact_analyzer())
-
-
-def _analyzer() -> tantivy.TextAnalyzer:
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(_LONGEST_TERM))
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stopword("english"))
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
-    )
-
-
-def _exact_analyzer() -> tantivy.TextAnalyzer:
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-        .build()
-    )
+def _register_splitter(index: tantivy.Index) -> None:
+    """Tell the engine to split what it is given at spaces: it is terms already."""
+    index.register_tokenizer(_TERMS, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())

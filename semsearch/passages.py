@@ -16,10 +16,12 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import accumulate, pairwise
+from functools import cached_property, partial
+from itertools import pairwise
 
+from semsearch.languages import detect_language, language_code
 from semsearch.records import Article, Passage
+from semsearch.sentences import sentence_starts
 
 __all__ = [
     "TARGET_TOKENS",
@@ -27,7 +29,6 @@ __all__ = [
     "Paragraph",
     "article_context",
     "find_paragraphs",
-    "find_sentences",
     "readable",
     "spans_before_readable",
     "split_article",
@@ -55,9 +56,6 @@ _CHARACTERS_PER_TOKEN = 20
 _FRAGMENT_WORDS = 8
 """A paragraph of fewer words does not stand alone."""
 
-_SEGMENTED = 8_000
-"""Characters that are given to sentencex at a time; few paragraphs are longer."""
-
 _HEADING_WORDS = 14
 _LONG_WORD = re.compile(r"\S{100}(?=\S)")
 _BLOCK = re.compile(r"\S(?:.*\S)?(?:[^\S\n]*\n[^\S\n]*\S(?:.*\S)?)*")
@@ -66,7 +64,6 @@ _MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
 _LIST_ITEM = re.compile(r"(?:[-*+•–]|\d{1,3}[.)])\s")
 _SENTENCE_END = re.compile(r"[.!?…:;。！？؟।][\"'”’»)\]*_]*$")
 _LONG_LINE = 120  # characters; beyond any column that people wrap text at
-_STOPS_WITHOUT_SPACE = frozenset("。！？｡．」』）")
 _HARD_STOP = re.compile(r"[,;:]\s|\s[–—-]\s")
 
 
@@ -115,13 +112,14 @@ def split_article(
         raise ValueError(f"limit and target must be at least 1 token, not {limit} and {target}")
     count_tokens = partial(_count_all, count_tokens=count_tokens)
     text = article.text
+    starts = _SentenceStarts(text, article.metadata.get("language"))
     paragraphs = find_paragraphs(text)
     spans = _joined(text, paragraphs)
     counts = count_tokens([text[start:end] for start, end in spans])
     parts = [
         part
         for (start, end), tokens in zip(spans, counts, strict=True)
-        for part in _split_span(text, start, end, tokens, count_tokens, limit, target)
+        for part in _split_span(starts, start, end, tokens, count_tokens, limit, target)
     ]
     body_ends = [paragraph.end for paragraph in paragraphs if not paragraph.is_heading]
     return [
@@ -138,7 +136,7 @@ def split_text(text: str, count_tokens: CountTokens, *, limit: int) -> list[str]
         return []
     count_tokens = partial(_count_all, count_tokens=count_tokens)
     (tokens,) = count_tokens([text])
-    return [text[a:b] for a, b in _split_span(text, start, end, tokens, count_tokens, limit, limit)]
+    return [text[a:b] for a, b in _split_span(_SentenceStarts(text), start, end, tokens, count_tokens, limit, limit)]
 
 
 def readable(text: str) -> str:
@@ -171,17 +169,6 @@ def article_context(article: Article, count_tokens: CountTokens, *, limit: int) 
     while words and _count_all([" ".join(words)], count_tokens=count_tokens)[0] > limit:
         words = words[: len(words) * 3 // 4]
     return " ".join(words) + "\n" if words else ""
-
-
-def find_sentences(text: str) -> list[tuple[int, int]]:
-    """Return the spans of the sentences of ``text`` in order, without the white space around them."""
-    cuts = [0, *_sentence_starts(text, 0), len(text)]
-    spans = []
-    for start, end in pairwise(cuts):
-        part = text[start:end]
-        if part.strip():
-            spans.append((start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())))
-    return spans
 
 
 # --- paragraphs -------------------------------------------------------------------------------------------------
@@ -258,6 +245,21 @@ def _is_fragment(paragraph: str) -> bool:
 # --- long paragraphs --------------------------------------------------------------------------------------------
 
 
+class _SentenceStarts:
+    """Where the sentences of a text start, by the rules of its language, which is found out when somebody asks."""
+
+    def __init__(self, text: str, stated: object = None) -> None:
+        self.text = text
+        self._stated = stated
+
+    def within(self, start: int, end: int) -> list[int]:
+        return sentence_starts(self.text[start:end], start, self._language)
+
+    @cached_property
+    def _language(self) -> str | None:
+        return language_code(self._stated) or detect_language(self.text)
+
+
 def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
     """Count tokens, and measure by its characters what the tokenizer reads as one unknown token, however long."""
     return [
@@ -267,14 +269,14 @@ def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
 
 
 def _split_span(
-    text: str, start: int, end: int, tokens: int, count_tokens: CountTokens, limit: int, target: int
+    sentences: _SentenceStarts, start: int, end: int, tokens: int, count_tokens: CountTokens, limit: int, target: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield the parts of ``text[start:end]``, which has ``tokens`` tokens: the whole of it where that is short."""
-    target = min(target, limit)
+    """Yield the parts of what is between ``start`` and ``end``, of ``tokens`` tokens: all of it where that is short."""
+    text, target = sentences.text, min(target, limit)
     if tokens <= min(limit, _TOLERANCE * target):
         yield start, end
         return
-    cuts, counts = _atoms(text, start, end, count_tokens, limit)
+    cuts, counts = _atoms(sentences, start, end, count_tokens, limit)
     for first, last in _balanced(counts, limit, target):
         part_start, part_end = cuts[first], cuts[last]
         part = text[part_start:part_end]
@@ -282,14 +284,17 @@ def _split_span(
             yield part_start + len(part) - len(part.lstrip()), part_end - len(part) + len(part.rstrip())
 
 
-def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> tuple[list[int], list[int]]:
+def _atoms(
+    sentences: _SentenceStarts, start: int, end: int, count_tokens: CountTokens, limit: int
+) -> tuple[list[int], list[int]]:
     """Return cut offsets, ``start`` and ``end`` among them, between which nothing is cut again, and the tokens between.
 
     Sentences; of a sentence beyond the limit its clauses; of a clause beyond the limit its words; of such a word its
     characters. Each level is asked only for what the level before left too long, and only that is counted again:
     counting tokens is most of what reading costs.
     """
-    cuts = [start, *_sentence_starts(text[start:end], start), end]
+    text = sentences.text
+    cuts = [start, *sentences.within(start, end), end]
     counts = count_tokens([text[a:b] for a, b in pairwise(cuts)])
     for finer in (_clause_starts, _word_starts, partial(_character_runs, length=max(1, min(16, limit // 4)))):
         if max(counts) <= limit:
@@ -301,31 +306,6 @@ def _atoms(text: str, start: int, end: int, count_tokens: CountTokens, limit: in
             cuts += parts[1:]
             counts += [count] if len(parts) == 2 else count_tokens([text[x:y] for x, y in pairwise(parts)])
     return cuts, counts
-
-
-def _sentence_starts(part: str, offset: int) -> list[int]:
-    lengths = [len(sentence) for sentence in _segments(part)]
-    starts = [offset + before for before in accumulate(lengths[:-1])]
-    # White space is no sentence: it stays with the one before. A stop inside a word ("ASP.NET") ends none.
-    return [
-        at
-        for at in starts
-        if not part[at - offset].isspace()
-        and (part[at - offset - 1].isspace() or part[at - offset - 1] in _STOPS_WITHOUT_SPACE)
-    ]
-
-
-def _segments(text: str) -> Iterator[str]:
-    """Yield the sentences of a text as they follow each other, however long the text: sentencex's time is quadratic."""
-    import sentencex
-
-    at = 0
-    while at < len(text):
-        window = list(sentencex.segment("en", text[at : at + _SEGMENTED]))
-        if at + _SEGMENTED < len(text):
-            window = window[:-1] or window  # the last one may go on
-        yield from window
-        at += sum(map(len, window))
 
 
 def _clause_starts(part: str, offset: int) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 FAMILIES = ("bert", "roberta", "xlm-roberta", "mpnet", "distilbert")
 HIDDEN = 32
 POSITIONS = 150
+PROMPTS = {"query": "ask: ", "document": "tell me: "}
 
 
 def make_model(
@@ -21,6 +23,7 @@ def make_model(
     dtype: str = "float32",
     spread: float = 0.3,
     tokenizer: Any = None,
+    prompts: Mapping[str, str] = PROMPTS,
 ) -> Path:
     """Save a model of two layers in ``folder``, with the tokenizer of the one in ``base`` unless another is given.
 
@@ -33,6 +36,7 @@ def make_model(
         dtype: What its weights are kept in.
         spread: Of the weights: with the usual 0.02 all texts have nearly the same vector, whatever is wrong.
         tokenizer: Another tokenizer.
+        prompts: What is put before queries and documents.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -59,8 +63,7 @@ def make_model(
     tokenizer.save_pretrained(folder / "transformer")
     module = modules.Transformer(str(folder / "transformer"), max_seq_length=limit)
     pooled = modules.Pooling(HIDDEN, pooling_mode=pooling)
-    prompts = {"query": "ask: ", "document": "tell me: "}
-    SentenceTransformer(modules=[module, pooled], prompts=prompts, device="cpu").save(str(folder / "model"))
+    SentenceTransformer(modules=[module, pooled], prompts=dict(prompts), device="cpu").save(str(folder / "model"))
     return folder / "model"
 
 
@@ -80,3 +83,21 @@ def padding_with_1(base: Path, **options: object) -> Any:
         sep_token="[SEP]",  # noqa: S106
         **options,
     )
+
+
+def unigram_tokenizer(texts: Sequence[str], pieces: int = 800) -> Any:
+    """The tokenizer of XLM-RoBERTa and the multilingual models after it, with pieces that are fitted to ``texts``."""
+    from tokenizers import Tokenizer, pre_tokenizers, trainers
+    from tokenizers.models import Unigram
+    from transformers import XLMRobertaTokenizer
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    fitted = Tokenizer(Unigram())
+    fitted.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=pieces, special_tokens=special, unk_token=special[-1], show_progress=False
+    )
+    fitted.train_from_iterator(texts, trainer)
+    vocabulary = [(piece, score) for piece, score in json.loads(fitted.to_str())["model"]["vocab"]]
+    assert [piece for piece, _ in vocabulary[: len(special)]] == special
+    return XLMRobertaTokenizer(vocab=[*vocabulary, ("<mask>", 0.0)])

@@ -205,6 +205,7 @@ def test_the_report_says_what_was_done(folder: Path, index: Path, words: WordEmb
         ignored={".jpeg": 1},
         bytes=sum((generation / name).stat().st_size for name in files_of(generation)),
         seconds=report.seconds,
+        languages=report.languages,
     )
     assert report.tokens == 2 + 10 + 2 + 13 + 2 + 18 + 1 + 10 + 12  # titles and paragraphs, counted by hand
     assert [problem.place for problem in report.problems] == [str(folder / "empty.txt")]

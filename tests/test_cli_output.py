@@ -57,6 +57,7 @@ REPORT = """\
   passages    5, of which 5 embedded now
   tokens      333 indexed, 0 truncated
   not indexed 1
+  languages   English 50%
   model       {model}
   size        SIZE
   time        TIME
@@ -66,6 +67,7 @@ index in {index}
   articles    2
   passages    2
   tokens      27 indexed, 0 truncated
+  languages   of no certain one
   model       words (64 dimensions)
   size        SIZE
   of which    nothing is vectors of tokens: there are none

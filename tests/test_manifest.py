@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch import EmbedderSpec, FieldNames, IndexCorruptError, IndexFormatError
+from semsearch.languages import NAMES
 from semsearch.records import FileGlobs
 from semsearch.storage import FORMAT_VERSION, Counts, FileRecord, Manifest
 from semsearch.storage.manifest import parse_manifest
@@ -37,6 +38,7 @@ MANIFEST = Manifest(
     fields=FieldNames(text=("abstract", "body"), published="pub_date", table="posts"),
     globs=FileGlobs(include=("*.html", "2024/"), exclude=("drafts/",)),
     dense_spec="PQ96x4fs",
+    languages={"de": 0.5, "en": 0.333},
     counts=Counts(articles=2, passages=5, tokens=400, truncated_tokens=0),
     files={"articles.sqlite": FileRecord(8192, "a" * 64, 7), "dense.codes": FileRecord(100, "b" * 64, 8)},
 )
@@ -64,6 +66,7 @@ MANIFESTS = st.builds(
     fields=st.builds(FieldNames, text=st.lists(TEXTS, max_size=3), id=TEXTS, table=st.none() | TEXTS),
     globs=st.builds(FileGlobs, st.lists(PATTERNS, max_size=3), st.lists(PATTERNS, max_size=3)),
     dense_spec=st.text(),
+    languages=st.dictionaries(st.sampled_from(sorted(NAMES)), st.floats(0, 1)),
     counts=st.builds(Counts, COUNTS, COUNTS, COUNTS, COUNTS),
     files=st.dictionaries(
         st.from_regex(r"([a-z0-9][a-z0-9_-]*/)*\.?([a-z0-9_-]+\.)*[a-z0-9][a-z0-9_-]*", fullmatch=True).filter(
@@ -105,6 +108,7 @@ def without(route: Route) -> bytes:
 FIELDS: dict[str, Any] = json.loads(MANIFEST.to_bytes())
 ROUTES = list(routes(FIELDS))
 FILES: list[Route] = [("files", name) for name in FIELDS["files"]]  # which files there are is not the manifest's rule
+LANGUAGES: list[Route] = [("languages", code) for code in FIELDS["languages"]]  # nor which languages
 HOSTILE: list[object] = [None, True, -1, 1.5, "5", [], {}, [1], {"a": 1}]
 
 
@@ -129,7 +133,7 @@ def test_a_manifest_is_json_that_people_can_read() -> None:
     assert MANIFEST.to_bytes().count(b"\n") > 20
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in FILES], ids=".".join)
+@pytest.mark.parametrize("route", [route for route in ROUTES if route not in FILES + LANGUAGES], ids=".".join)
 def test_a_manifest_without_one_of_its_fields_is_none(route: Route) -> None:
     assert_is_no_manifest(without(route))
 
@@ -145,8 +149,13 @@ def is_right(route: Route, value: object) -> bool:
     if value is None:
         return route in {("embedder", "revision"), ("precision",), ("fields", "table")}
     if isinstance(value, dict):
-        return route == ("files",) and not value
+        return route in {("files",), ("languages",)} and not value
     return type(value) is type(at(FIELDS, route)) and value != -1
+
+
+@pytest.mark.parametrize(("code", "share"), [("xx", 0.5), ("German", 0.5), ("de", 1.001), ("de", -0.5), ("de", 1)])
+def test_a_share_of_no_language_and_one_that_is_none_are_refused(code: str, share: float) -> None:
+    assert_is_no_manifest(changed(("languages", code), share))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from semsearch import Article, Passage, read_articles
 from semsearch.passages import (
     article_context,
     find_paragraphs,
-    find_sentences,
     readable,
     spans_before_readable,
     split_article,
 )
+from semsearch.sentences import find_sentences
 from tests.embedder import WordEmbedder
 
 count_words = WordEmbedder().count_tokens

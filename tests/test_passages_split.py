@@ -10,7 +10,8 @@ import pytest
 
 import semsearch
 from semsearch import Article, Passage
-from semsearch.passages import TARGET_TOKENS, CountTokens, article_context, find_sentences, split_article, split_text
+from semsearch.passages import TARGET_TOKENS, CountTokens, article_context, split_article, split_text
+from semsearch.sentences import find_sentences
 from tests.embedder import WordEmbedder
 
 MEGABYTE = 1_000_000

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from semsearch import Article, Hit, Searcher, WordMatch, build_index, open_index
 from semsearch.dense import RECALL, DenseIndex
-from semsearch.passages import find_sentences
 from semsearch.searching import MODES
+from semsearch.sentences import find_sentences
 from tests.embedder import TokenWordEmbedder, WordEmbedder
 
 STORY = "The minister of finance said on Monday that the budget for schools would grow by {} percent in the next year."

@@ -20,6 +20,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     "_version",
     "errors",
+    "languages",
+    "sentences",
     "records",
     "queries",
     "evidence",
@@ -29,6 +31,7 @@ ORDER = [
     "embedders",
     "products",
     "dense",
+    "analysis",
     "lexical",
     "tokens",
     "ranking",

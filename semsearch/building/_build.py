@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,11 @@ from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, rows_by_key
+from semsearch.building._languages import languages_of
 from semsearch.building._report import BuildReport, silent
-from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, load_embedder
+from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, language_warning, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
+from semsearch.languages import analysed_languages
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import ReadingLog, require_sources
 from semsearch.records import FieldNames, FileGlobs, Progress, ReportProgress
@@ -246,10 +248,12 @@ def _build(
                 embedded = _write_rows(folder, writer, before, embedder, report, with_tokens=with_tokens)
                 report(Progress("writing the index"))
                 with contextlib.closing(Archive(writer.folder)) as finished:
-                    writer.write_lexical(finished)
+                    languages = languages_of(finished)
+                    writer.write_lexical(finished, analysed_languages(languages))
         if not unchanged:
-            manifest = _finish(writer, embedder, kept)
+            manifest = _finish(writer, embedder, kept, languages)
         remove_partial(folder)
+    warning = language_warning(manifest.languages, embedder.spec.name)
     return BuildReport(
         index=str(folder),
         generation=generation,
@@ -265,6 +269,8 @@ def _build(
         bytes=sum(file.bytes for file in manifest.files.values()),
         seconds=time.monotonic() - started,
         unchanged=unchanged,
+        languages=manifest.languages,
+        warnings=() if warning is None else (warning,),
     )
 
 
@@ -371,7 +377,7 @@ def _write_rows(
     return len(new) - partial.taken
 
 
-def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept) -> Manifest:
+def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept, languages: Mapping[str, float]) -> Manifest:
     """Index the vectors, and commit."""
     dense_spec = write_dense(writer)
     return writer.commit(
@@ -383,6 +389,7 @@ def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept) -> Manife
         fields=kept.fields,
         globs=kept.globs,
         dense_spec=dense_spec,
+        languages=languages,
         tokens=writer.archive.tokens,
         truncated_tokens=writer.archive.truncated,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from semsearch.building._dense import write_dense
 from semsearch.building._report import silent
 from semsearch.errors import IndexCorruptError
+from semsearch.languages import analysed_languages
 from semsearch.records import Progress, ReportProgress
 from semsearch.storage import (
     Archive,
@@ -92,7 +94,7 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
     with contextlib.closing(writer.read_archive()) as finished:
         with writer.write_rows(np.arange(manifest.counts.passages), manifest.embedder.dimension, rotation):
             pass  # all of them are taken over
-        _write_lexical(writer, finished, damaged)
+        _write_lexical(writer, finished, analysed_languages(manifest.languages), damaged)
     writer.commit(
         embedder=manifest.embedder,
         precision=manifest.precision,
@@ -102,11 +104,12 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
         fields=manifest.fields,
         globs=manifest.globs,
         dense_spec=write_dense(writer),
+        languages=manifest.languages,
         tokens=manifest.counts.tokens,
         truncated_tokens=manifest.counts.truncated_tokens,
     )
 
 
-def _write_lexical(writer: GenerationWriter, archive: Archive, damaged: list[str]) -> None:
+def _write_lexical(writer: GenerationWriter, archive: Archive, languages: Sequence[str], damaged: list[str]) -> None:
     units = [unit for unit in ("articles", "passages") if any(name.startswith(f"lexical/{unit}/") for name in damaged)]
-    writer.write_lexical(archive, anew=units)
+    writer.write_lexical(archive, languages, anew=units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from semsearch.errors import CorpusError
 from semsearch.records import Progress
@@ -31,6 +31,8 @@ class BuildReport:
         bytes: The size of the generation on disk.
         seconds: How long it took.
         unchanged: Whether the index was already what it was to become: then nothing was written.
+        languages: Which share of the articles is of which language, by its code, the largest first.
+        warnings: What makes the index worse than it could be, with the remedy: a model that does not read the articles.
     """
 
     index: str
@@ -47,6 +49,8 @@ class BuildReport:
     bytes: int
     seconds: float
     unchanged: bool = False
+    languages: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def silent(_: Progress) -> None:

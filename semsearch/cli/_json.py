@@ -62,6 +62,7 @@ class JsonOutput:
         manifest: Manifest,
         kept: Sequence[KeptGeneration],
         drift: CorpusDrift | None,
+        warning: str | None,
     ) -> None:
         """Print one ``status``."""
         changes = None
@@ -75,6 +76,7 @@ class JsonOutput:
             **asdict(manifest),
             generations=generations,
             drift=changes,
+            warnings=[] if warning is None else [warning],
         )
 
     def repaired(self, report: RepairReport) -> None:

@@ -313,11 +313,12 @@ def status(
     globs: Globs,
     form: str | None,
 ) -> int:
-    """Say what is in the index: articles, passages, model, size, generations.
+    """Say what is in the index: articles, passages, languages, model, size, generations.
 
     With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
     it ends with 7 if any is.
     """
+    from semsearch.embedders import language_warning
     from semsearch.storage import list_generations, read_manifest
 
     generation, manifest = read_manifest(index)
@@ -326,7 +327,8 @@ def status(
         from semsearch.building import compare_corpus
 
         drift = compare_corpus(corpus, index, fields=fields, **globs)
-    _output(form).status(index, generation, manifest, list_generations(index), drift)
+    warning = language_warning(manifest.languages, manifest.embedder.name)
+    _output(form).status(index, generation, manifest, list_generations(index), drift, warning)
     return _DRIFTED if drift else 0
 
 

@@ -35,8 +35,12 @@ class Output(Protocol):
         manifest: Manifest,
         kept: Sequence[KeptGeneration],
         drift: CorpusDrift | None,
+        warning: str | None,
     ) -> None:
-        """Print what is in an index, and if it was compared with its corpus how far they are apart."""
+        """Print what is in an index, and if it was compared with its corpus how far they are apart.
+
+        The ``warning`` says what it is worse for than it could be.
+        """
 
     def repaired(self, report: RepairReport) -> None:
         """Print what was mended."""

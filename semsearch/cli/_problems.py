@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from semsearch.building import BuildReport
 
-__all__ = ["print_problems"]
+__all__ = ["print_problems", "print_warnings"]
 
 _SHOWN_NOTES = 10
 _SHOWN_KINDS = 15
 
 
 def print_problems(report: BuildReport) -> None:
-    """Print every problem, the first notes and a count of the files that were passed over."""
+    """Print every problem and warning, the first notes and a count of the files that were passed over."""
     _print("not indexed", [str(problem) for problem in report.problems])
+    print_warnings(report.warnings)
     _print("note", report.notes[:_SHOWN_NOTES])
     if len(report.notes) > _SHOWN_NOTES:
         click.echo(f"note: {len(report.notes) - _SHOWN_NOTES} more like these (--json lists all)", err=True)
@@ -40,6 +41,11 @@ def _passed_over(ignored: Mapping[str, int]) -> str:
     if rest:
         shown.append(f"{rest:,} of other kinds (--json lists all)")
     return f"{total:,} {'file was' if total == 1 else 'files were'} passed over: {', '.join(shown)}"
+
+
+def print_warnings(warnings: Sequence[str]) -> None:
+    """Print what makes an index worse than it could be."""
+    _print("warning", warnings)
 
 
 def _print(label: str, lines: Sequence[str]) -> None:

