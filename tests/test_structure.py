@@ -28,6 +28,7 @@ ORDER = [
     "filters",
     "readers",
     "passages",
+    "inspecting",
     "embedders",
     "products",
     "dense",

@@ -14,6 +14,7 @@ from semsearch.building._build import build_index, update_index
 from semsearch.building._drift import CorpusDrift, compare_corpus
 from semsearch.building._repair import RepairReport, repair_index
 from semsearch.building._report import BuildReport
+from semsearch.building._watch import watch_corpus
 
 __all__ = [
     "BuildReport",
@@ -23,4 +24,5 @@ __all__ = [
     "compare_corpus",
     "repair_index",
     "update_index",
+    "watch_corpus",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from semsearch.embedders import CompileReport
     from semsearch.errors import CorpusError
     from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.inspecting import InspectedArticle
     from semsearch.records import Article, ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -46,6 +47,17 @@ class JsonOutput:
                 article=_article(hit.article),
                 hits=[_hit(own) for own in hit.hits],
             )
+
+    def inspected(self, article: InspectedArticle) -> None:
+        """Print one ``article``."""
+        text = article.article.text
+        _print(
+            "article",
+            place=article.place,
+            article=_article(article.article),
+            paragraphs=[{**asdict(part), "text": text[part.start : part.end]} for part in article.paragraphs],
+            dropped=[{"text": dropped.text, "reason": dropped.reason} for dropped in article.dropped],
+        )
 
     def built(self, report: BuildReport) -> None:
         """Print one ``build``."""

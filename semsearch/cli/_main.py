@@ -22,13 +22,14 @@ from semsearch.cli._options import (
     output_options,
     search_options,
 )
+from semsearch.cli._output import output_of
 from semsearch.cli._progress import show_progress
+from semsearch.cli._reading import inspect, watch
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError
 from semsearch.records import Progress, is_unicode
 
 if TYPE_CHECKING:
-    from semsearch.cli._output import Output
     from semsearch.records import FieldNames
     from semsearch.searching import Searcher, SearchOptions
 
@@ -136,7 +137,7 @@ def query(
         raise click.BadParameter("the query is blank", param_hint="TEXT")
     if not is_unicode(question):
         raise click.BadParameter("the query is not Unicode: is the locale right?", param_hint="TEXT")
-    out = _output(form)
+    out = output_of(form)
     options["mode"] = mode
     with _open(index, model, reranker) as searcher:
         if by_article:
@@ -174,7 +175,7 @@ def similar(
     """
     if not is_unicode(article_id):
         raise click.BadParameter("the id is not Unicode: is the locale right?", param_hint="ID")
-    out = _output(form)
+    out = output_of(form)
     with _open(index, model) as searcher, _usage_errors():
         hits = searcher.similar(article_id, k, paragraph=paragraph, **options)
     out.hits(None, hits)
@@ -248,7 +249,7 @@ def rebuild_index(
     until the new one is complete, and stays if anything fails. Ends with 1 if something could not be read; the rest is
     then indexed all the same.
     """
-    out = _output(form)
+    out = output_of(form)
     with show_progress() as report:
         report(Progress("loading the model"))
         from semsearch.building import build_index
@@ -290,7 +291,7 @@ def update(
     """
     if not corpus and not remove:
         raise click.UsageError("name what to put into the index, or what to --remove")
-    out = _output(form)
+    out = output_of(form)
     with show_progress() as report:
         report(Progress("loading the model"))
         from semsearch.building import update_index
@@ -328,7 +329,7 @@ def status(
 
         drift = compare_corpus(corpus, index, fields=fields, **globs)
     warning = language_warning(manifest.languages, manifest.embedder.name)
-    _output(form).status(index, generation, manifest, list_generations(index), drift, warning)
+    output_of(form).status(index, generation, manifest, list_generations(index), drift, warning)
     return _DRIFTED if drift else 0
 
 
@@ -341,7 +342,7 @@ def verify(index: Path, form: str | None) -> int:
     from semsearch.storage import verify_index
 
     checks = verify_index(index)
-    _output(form).checks(checks)
+    output_of(form).checks(checks)
     return IndexCorruptError.exit_code if any(check.problem for check in checks) else 0
 
 
@@ -358,7 +359,7 @@ def repair(index: Path, form: str | None) -> int:
         from semsearch.building import repair_index
 
         repaired = repair_index(index, progress=report)
-    _output(form).repaired(repaired)
+    output_of(form).repaired(repaired)
     return 0
 
 
@@ -373,7 +374,7 @@ def rollback(to: str | None, index: Path, form: str | None) -> int:
     """
     from semsearch.storage import rollback_index
 
-    _output(form).rolled_back(index, rollback_index(index, to))
+    output_of(form).rolled_back(index, rollback_index(index, to))
     return 0
 
 
@@ -388,7 +389,7 @@ def compile_model(model: str | None, force: bool, form: str | None) -> int:  # n
     what came of it. It is kept in the user's cache, or in the folder that SEMSEARCH_CACHE names. A model that cannot be
     compiled is used all the same, but slower.
     """
-    out = _output(form)
+    out = output_of(form)
     with show_progress() as report:
         report(Progress("compiling the model"))
         from semsearch.embedders import DEFAULT_MODEL
@@ -434,7 +435,7 @@ def evaluate(
         write_run(evaluation.run, run_file)
     if per_query is not None:
         write_per_query(evaluation, per_query)
-    _output(form).evaluation(evaluation)
+    output_of(form).evaluation(evaluation)
     return 0
 
 
@@ -457,17 +458,9 @@ def suggest_threshold(dataset: Path, qrels: Path | None, k: int, index: Path, mo
     judged = load_dataset(dataset, qrels=qrels)
     with _open(index, None) as searcher, show_progress() as report:
         threshold = suggest(searcher, judged, k, mode=mode, progress=report)
-    _output(form).threshold(threshold)
+    output_of(form).threshold(threshold)
     return 0
 
 
-def _output(form: str | None) -> Output:
-    if form is None:
-        form = "text" if sys.stdout.isatty() else "json"
-    if form == "text":
-        from semsearch.cli._text import TextOutput
-
-        return TextOutput()
-    from semsearch.cli._json import JsonOutput
-
-    return JsonOutput()
+_commands.add_command(inspect)
+_commands.add_command(watch)

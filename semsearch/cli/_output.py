@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,10 +11,11 @@ if TYPE_CHECKING:
     from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.inspecting import InspectedArticle
     from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
-__all__ = ["Output"]
+__all__ = ["Output", "output_of"]
 
 
 class Output(Protocol):
@@ -24,6 +26,9 @@ class Output(Protocol):
 
     def article_hits(self, query: str, hits: Sequence[ArticleHit]) -> None:
         """Print the articles that answer a query."""
+
+    def inspected(self, article: InspectedArticle) -> None:
+        """Print what would be indexed of an article."""
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
@@ -59,3 +64,16 @@ class Output(Protocol):
 
     def checks(self, checks: Sequence[FileCheck]) -> None:
         """Print the verdict on each file of an index."""
+
+
+def output_of(form: str | None) -> Output:
+    """Return the output that is asked for; if none is, text on a terminal and JSON lines anywhere else."""
+    if form is None:
+        form = "text" if sys.stdout.isatty() else "json"
+    if form == "text":
+        from semsearch.cli._text import TextOutput
+
+        return TextOutput()
+    from semsearch.cli._json import JsonOutput
+
+    return JsonOutput()

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from semsearch.building import BuildReport
+    from semsearch.readers import ReadingLog
 
-__all__ = ["print_problems", "print_warnings"]
+__all__ = ["print_log", "print_problems", "print_warnings"]
 
 _SHOWN_NOTES = 10
 _SHOWN_KINDS = 15
@@ -23,13 +24,23 @@ def print_problems(report: BuildReport) -> None:
     """Print every problem and warning, the first notes and a count of the files that were passed over."""
     _print("not indexed", [str(problem) for problem in report.problems])
     print_warnings(report.warnings)
-    _print("note", report.notes[:_SHOWN_NOTES])
-    if len(report.notes) > _SHOWN_NOTES:
-        click.echo(f"note: {len(report.notes) - _SHOWN_NOTES} more like these (--json lists all)", err=True)
-    if report.ignored:
-        _print("note", [_passed_over(report.ignored)])
+    _print_notes(report.notes, report.ignored)
     if report.truncated_tokens:
         click.echo(f"note: {report.truncated_tokens} tokens are beyond the model's limit and not indexed", err=True)
+
+
+def print_log(log: ReadingLog) -> None:
+    """Print the same of files that were only read."""
+    _print("not read", [str(problem) for problem in log.problems])
+    _print_notes(log.notes, log.ignored)
+
+
+def _print_notes(notes: Sequence[str], ignored: Mapping[str, int]) -> None:
+    _print("note", notes[:_SHOWN_NOTES])
+    if len(notes) > _SHOWN_NOTES:
+        click.echo(f"note: {len(notes) - _SHOWN_NOTES} more like these (--json lists all)", err=True)
+    if ignored:
+        _print("note", [_passed_over(ignored)])
 
 
 def _passed_over(ignored: Mapping[str, int]) -> str:

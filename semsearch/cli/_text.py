@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
+    from semsearch.inspecting import InspectedArticle
     from semsearch.records import Article, ArticleHit, Explanation, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -30,6 +31,9 @@ _WIDTH = 100  # characters; wider lines are hard to read
 _INDENT = 4
 _COPIES = 3  # near duplicates that are listed under a hit
 _SHOWN = 5  # of a list of files
+_SHOWN_DROPPED = 30
+_LONG = 80  # characters of a value that is shown on a line
+_SHOWN_ELSEWHERE = {"pages", "published_from", "published_confidence"}
 
 
 class TextOutput:
@@ -98,11 +102,44 @@ class TextOutput:
         if words:
             self._indented(printable("; ".join(words)), style="magenta")
 
-    def _indented(self, text: str | Text, style: str = "") -> None:
+    def _indented(self, text: str | Text, style: str = "", mark: str = "") -> None:
         """Print wrapped lines, without spaces at their ends: what is copied from a terminal is to be clean."""
+        margin = Text(f"{mark:>{_INDENT - 1}} ", style="cyan")
         for line in Text.assemble(text, style=style).wrap(self._console, max(self._console.width - _INDENT, 1)):
             line.rstrip()
-            self._console.print(Text.assemble(" " * _INDENT, line) if line else "", soft_wrap=True)
+            self._console.print(Text.assemble(margin, line) if line else "", soft_wrap=True)
+            margin = Text(" " * _INDENT)
+
+    def inspected(self, article: InspectedArticle) -> None:
+        """Print an article's facts, its paragraphs with their numbers, and what was left out of it."""
+        own = article.article
+        self._rows(
+            own.title or "(no title)",
+            [
+                ("place", article.place),
+                ("id", own.id),
+                ("published", _published(own)),
+                *((name, value) for name, value in (("source", own.source), ("url", own.url)) if value),
+                *((name, _short(value)) for name, value in own.metadata.items() if name not in _SHOWN_ELSEWHERE),
+            ],
+        )
+        self._console.print()
+        page = None
+        for paragraph in article.paragraphs:
+            if paragraph.page != page:
+                page = paragraph.page
+                self._indented(f"page {page}", style="dim")
+            number = "" if paragraph.number is None else str(paragraph.number)
+            text = printable(own.text[paragraph.start : paragraph.end])
+            self._indented(text, style="" if number else "bold", mark=number)
+        if article.dropped:
+            self._console.print()
+            self._indented("left out:", style="dim")
+            for dropped in article.dropped[:_SHOWN_DROPPED]:
+                self._indented(printable(f"{_short(dropped.text)} ({dropped.reason})"), style="dim")
+            if len(article.dropped) > _SHOWN_DROPPED:
+                self._indented(f"and {len(article.dropped) - _SHOWN_DROPPED:,} more (--json lists all)", style="dim")
+        self._console.print()
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did."""
@@ -256,6 +293,21 @@ def _origin(hit: Hit) -> str:
 
 def _place(hit: Hit) -> str:
     return f"paragraph {hit.passage.paragraph}" + ("" if hit.page is None else f", page {hit.page}")
+
+
+def _published(article: Article) -> str:
+    """Return the day of publication and where it is from, if it is not simply stated."""
+    if article.published is None:
+        return "not known"
+    origin = article.metadata.get("published_from")
+    sure = article.metadata.get("published_confidence")
+    how = ", ".join(str(part) for part in (None if origin is None else f"from {origin}", sure) if part is not None)
+    return article.published.isoformat() + (f" ({how})" if how else "")
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."
 
 
 def _first_of(files: Sequence[str]) -> str:

@@ -10,22 +10,25 @@ import os
 from collections.abc import Iterable, Iterator
 
 from semsearch.readers._files import STANDARD_INPUT, CorpusFile
-from semsearch.readers._formats import FORMATS
+from semsearch.readers._formats import FORMATS, format_of
 from semsearch.readers._globs import Choice
-from semsearch.readers._log import Located, ReadingLog
-from semsearch.readers._sources import find_files, id_prefixes
+from semsearch.readers._log import Dropped, Located, ReadingLog
+from semsearch.readers._sources import find_files, id_prefixes, root_of
 from semsearch.records import Article, FieldNames, FileGlobs
 
 __all__ = [
     "FORMATS",
     "Choice",
     "CorpusFile",
+    "Dropped",
     "Located",
     "ReadingLog",
     "corpus_files",
+    "format_of",
     "read_articles",
     "read_located",
     "require_sources",
+    "root_of",
 ]
 
 Source = str | os.PathLike[str]

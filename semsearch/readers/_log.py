@@ -11,12 +11,13 @@ from semsearch.errors import CorpusError
 from semsearch.readers._budget import Budget
 from semsearch.records import Article, FieldNames
 
-__all__ = ["EXCLUDED", "HIDDEN", "Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
+__all__ = ["EXCLUDED", "HIDDEN", "INDEX", "Dropped", "Located", "Origin", "ReadFormat", "ReadingLog"]
 
 HIDDEN = "hidden"
 EXCLUDED = "excluded"
-"""What files are counted as that are hidden, or that the user's patterns leave out, whatever their suffix; a folder is
-counted as one."""
+INDEX = "of an index"
+"""What files are counted as that are hidden, that the user's patterns leave out, or that are an index's own, whatever
+their suffix; a folder is counted as one."""
 
 
 class Located(NamedTuple):
@@ -62,7 +63,8 @@ class ReadingLog:
         raises: Raise a problem instead of collecting it.
         problems: Everything that should have become an article and did not.
         notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
-        ignored: Files that were passed over on purpose, counted by suffix, or as :data:`HIDDEN` or :data:`EXCLUDED`.
+        ignored: Files that were passed over on purpose, counted by suffix, or as :data:`HIDDEN`,
+            :data:`EXCLUDED` or :data:`INDEX`.
         dropped: Texts that were left out of articles; None where nobody asks.
     """
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from semsearch.errors import CorpusError
 from semsearch.readers._formats import FORMATS, PACKED, format_of, pass_over
 from semsearch.readers._globs import Choice
-from semsearch.readers._log import EXCLUDED, HIDDEN, Origin, ReadingLog
+from semsearch.readers._log import EXCLUDED, HIDDEN, INDEX, Origin, ReadingLog
 from semsearch.records import FileGlobs, is_unicode
 
-__all__ = ["SourceFile", "find_files", "id_prefixes"]
+__all__ = ["SourceFile", "find_files", "id_prefixes", "root_of"]
 
 
 class SourceFile(NamedTuple):
@@ -33,7 +33,7 @@ def id_prefixes(sources: Sequence[str]) -> list[str]:
     all such folders apart. Sources in one folder need none.
     """
     # Not resolved: a folder is called what the user calls it.
-    roots = [Path(os.path.abspath(_root(source))).parts[1:] for source in sources if source != "-"]  # noqa: PTH100
+    roots = [Path(os.path.abspath(root_of(source))).parts[1:] for source in sources if source != "-"]  # noqa: PTH100
     different = set(roots)
     if len(different) < 2:
         return [""] * len(sources)
@@ -42,7 +42,7 @@ def id_prefixes(sources: Sequence[str]) -> list[str]:
     return ["" if source == "-" else next(prefixes) for source in sources]
 
 
-def _root(source: str) -> str:
+def root_of(source: str) -> str:
     """Return the folder that the ids of a source's files are relative to."""
     if "\x00" in source or os.path.isdir(source):  # noqa: PTH112
         return source
@@ -134,7 +134,17 @@ def _is_entered(path: Path, below: str, log: ReadingLog, choice: Choice) -> bool
     if path.name.startswith("."):
         log.ignored[HIDDEN] += 1
         return False
-    return not _is_link(path, log)
+    if _is_link(path, log):
+        return False
+    if _is_index(path):
+        log.ignored[INDEX] += 1
+        return False
+    return True
+
+
+def _is_index(folder: Path) -> bool:
+    """Whether a folder is an index, be it one that is being made: its files are texts and tables, and no articles."""
+    return (folder / "generations").is_dir() and ((folder / "CURRENT").exists() or (folder / "writer.lock").exists())
 
 
 def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -187,6 +197,8 @@ def _files_matching(pattern: str, log: ReadingLog, choice: Choice) -> Iterator[S
         below = path.relative_to(root).as_posix()
         if not choice.takes(below):
             log.ignored[EXCLUDED] += 1
+        elif any(_is_index(root / folder) for folder in path.relative_to(root).parents):
+            log.ignored[INDEX] += 1
         elif not _reached_by_link(path, root, log) and _is_wanted(path, log):
             yield SourceFile(path, Origin(match, below))
     if not found:

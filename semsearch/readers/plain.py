@@ -30,6 +30,7 @@ class _Page(NamedTuple):
     authors: list[str]
     source: str | None
     body: str
+    furniture: list[str]
 
 
 def read_plain(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Located]:
@@ -43,6 +44,8 @@ def read_plain(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Lo
     if text is None:
         return
     page = _read_page(text.split("\n"))
+    for line in page.furniture:
+        log.drop(origin.place, line, "page furniture")
     days = [day for day in map(parse_date, page.stamps) if day is not None]
     fields: dict[str, object] = {
         "title": page.title,
@@ -60,7 +63,7 @@ def read_plain(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Lo
 def _read_page(lines: Sequence[str]) -> _Page:
     """Part the lines of a page into what its head says and its body, without what a page puts around them."""
     stripped = [line.strip() for line in lines]
-    title = ""
+    title, headline = "", -1
     found: list[Furniture] = []
     dropped: set[int] = set()
     start = len(lines)  # of the text, where the head ends
@@ -72,7 +75,7 @@ def _read_page(lines: Sequence[str]) -> _Page:
             dropped.add(number)
             continue
         if is_first and _is_headline(stripped, number):
-            title = " ".join(stripped[number].split())
+            title, headline = " ".join(stripped[number].split()), number
             dropped.add(number)
         elif _is_paragraph(stripped, number):
             start = number
@@ -87,6 +90,7 @@ def _read_page(lines: Sequence[str]) -> _Page:
         list(dict.fromkeys(item.author for item in found if item.author is not None)),
         dateline_source(stripped[start]) if start < len(lines) else None,
         _join(lines, dropped),
+        [stripped[number] for number in sorted(dropped) if number != headline],
     )
 
 
