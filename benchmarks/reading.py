@@ -20,16 +20,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.costs import table
 from benchmarks.machine import describe
 from benchmarks.measuring import in_new_process, peak_memory, use_one_thread, write_result
 
 if TYPE_CHECKING:
     import semsearch
 
-__all__ = ["WRITERS", "read_alone", "split_all", "write_copies"]
+__all__ = ["WRITERS", "read_alone", "reading_table", "split_all", "write_copies"]
 
 _TIMES = 10
 """How much larger the large files are."""
@@ -125,7 +127,7 @@ def _write_parquet(folder: Path, records: Iterator[Record]) -> None:
 
     schema = pa.schema([(name, pa.string()) for name in ("id", "title", "text")])
     with pq.ParquetWriter(folder / "a.parquet", schema) as writer:
-        while rows := [record for record, _ in zip(records, range(10_000), strict=False)]:
+        while rows := list(islice(records, 10_000)):
             writer.write_table(pa.Table.from_pylist(rows, schema))
 
 
@@ -213,6 +215,33 @@ def _embed(corpus: str) -> dict[str, Any]:
 def _rate(run: Mapping[str, Any]) -> float:
     """Return passages of a hundred tokens in a CPU second."""
     return float(run["tokens"] / _TOKENS / run["cpu_seconds"])
+
+
+def reading_table(result: Mapping[str, Any]) -> str:
+    """Return what each format costs to read and to split, beside embedding, and the most memory of a large file."""
+    rows = []
+    for kind, found in result["formats"].items():
+        small, large = found["reading"][0], found["reading a large one"]
+        best = max(map(_rate, found["reading and splitting"]))
+        rows.append(
+            [
+                kind,
+                f"{max(run['articles'] / run['cpu_seconds'] for run in found['reading']):,.0f}",
+                f"{best:,.0f}",
+                f"{best / _rate(result['embedding']):.1f}",
+                f"{small['peak_rss_bytes'] >> 20} of {small['bytes'] >> 20}",
+                f"{large['peak_rss_bytes'] >> 20} of {large['bytes'] >> 20}",
+            ]
+        )
+    head = [
+        f"{result['corpus']} as",
+        "articles read a CPU-second",
+        f"passages of {_TOKENS} tokens read and split",
+        "times embedding",
+        "MiB at most, of MiB of files",
+        "of ten times as much",
+    ]
+    return table(head, rows)
 
 
 def _print(kind: str, found: Mapping[str, Any], embedding: Mapping[str, Any]) -> None:

@@ -275,6 +275,10 @@ def test_the_options_name_columns(run: Run, tiny_model: Path) -> None:
     assert (article.published, article.source, article.url) == (dt.date(2022, 1, 7), "Wire", "u")
     assert run("status", "a.jsonl").code == 0
     assert run("status", "a.jsonl", "--text", "").code == 7
+    shown = " ".join(run("status", "--no-json").out.split())
+    named = "id: nr; title: headline; text: lead, text; published: day; source: by; url: link"
+    assert f"columns {named}" in shown
+    assert run("status").only()["fields"]["text"] == ["lead", "text"]
     assert run("rebuild-index", "a.jsonl").only()["unchanged"]
     assert run("rebuild-index", "a.jsonl", "--text", "", "--no-json").out.startswith("1 articles indexed in index")
     with closing(open_generation(Path("index"))) as generation:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from semsearch.building import BuildReport, CorpusDrift, RepairReport
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
-    from semsearch.records import Article, ArticleHit, Explanation, Hit
+    from semsearch.records import Article, ArticleHit, Explanation, FieldNames, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["TextOutput"]
@@ -138,6 +138,7 @@ class TextOutput:
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
                 ("of which", _token_store(manifest)),
+                *([("columns", _columns(manifest.fields))] if manifest.fields else []),
                 ("generation", generation),
                 (
                     "written",
@@ -251,6 +252,12 @@ def _origin(hit: Hit) -> str:
 def _first_of(files: Sequence[str]) -> str:
     shown = ", ".join(files[:_SHOWN])
     return f": {shown}" + (f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else "")
+
+
+def _columns(fields: FieldNames) -> str:
+    """Return what columns are called, as the options name them: ``text: lead, body; table: posts``."""
+    named = {field: ", ".join(names) for field, names in fields.by_field().items() if names}
+    return "; ".join(f"{field}: {names}" for field, names in ({**named, "table": fields.table or ""}).items() if names)
 
 
 def _token_store(manifest: Manifest) -> str:
