@@ -36,6 +36,9 @@ KNOWN_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 _DIGITS = 300
 """Of a decimal number; beyond, floats end, and a short text may stand for a number without end."""
+_SINCE_1970 = re.compile(r"[1-9]\d{8,9}(?:\.\d{1,9})?|[1-9]\d{11,12}(?:\.0)?", re.ASCII)
+"""Seconds or milliseconds from 1973 on: a number of as many digits is no day written without its dashes."""
+_MOST_SECONDS = 1e11
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
 _ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:$|[T ]\d\d)")
 _NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,2})[./\s-]+(\d{1,2})[./\s-]+\d{4}(?!\d)")
@@ -199,8 +202,17 @@ def _as_date(value: Any) -> tuple[dt.date | None, str | None]:
     """Return the date, or None and what could not be read as one."""
     if value is None or isinstance(value, dt.date):
         return value, None
-    date = parse_date(str(value))
+    text = str(value)
+    date = _day_of_number(text) if _SINCE_1970.fullmatch(text) else parse_date(text)
     return (date, None) if date is not None else (None, str(value))
+
+
+def _day_of_number(text: str) -> dt.date | None:
+    """Return the day of a time as databases keep it, in seconds or milliseconds since 1970; none that is to come."""
+    now = dt.datetime.now(dt.timezone.utc)
+    seconds = float(text) / (1 if float(text) < _MOST_SECONDS else 1000)
+    moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
+    return moment.date() if moment <= now else None
 
 
 def _as_line(value: Any) -> str:
