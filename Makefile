@@ -51,6 +51,9 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 			--name $$(basename $$folder) || exit 1; \
 	done
 	$(BIN)/python -m benchmarks.quality corpus $(COLLECTIONS)
+	for folder in $(COLLECTIONS); do \
+		$(BIN)/python -m benchmarks.reading $$folder/corpus.jsonl --copies 1 || exit 1; \
+	done
 	$(BIN)/python -m benchmarks.duplicates --sources 100
 	$(BIN)/python -m benchmarks.report
 

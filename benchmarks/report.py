@@ -22,6 +22,7 @@ from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
 from benchmarks.plots import COLOURS, plot
+from benchmarks.reading import reading_table
 from benchmarks.reliability import reliability_table
 from semsearch.evaluation import compare
 
@@ -216,6 +217,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "forms": _of("forms", forms_table),
     "ann": _of("ann", ann_table),
     "ann-synthetic": _of("ann", synthetic_table),
+    "reading": _of("reading", reading_table),
     "reliability": _of("reliability", reliability_table),
 }
 

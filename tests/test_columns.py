@@ -141,6 +141,27 @@ def test_names_are_one_or_several_and_empty_ones_are_none() -> None:
     assert {FieldNames(text="a"), FieldNames(text=("a",))} == {FieldNames(text=iter(["a"]))}
 
 
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        (1641556800, dt.date(2022, 1, 7)),
+        ("1641556800", dt.date(2022, 1, 7)),
+        (1641556800.25, dt.date(2022, 1, 7)),
+        (1641556800000, dt.date(2022, 1, 7)),
+        (100000000, dt.date(1973, 3, 3)),
+        (9999999999, None),  # to come
+        (9999999999999, None),
+        (20220107, None),
+        (164155680000, dt.date(1975, 3, 15)),
+        ("16415568000", None),
+    ],
+)
+def test_seconds_and_milliseconds_are_a_day(value: object, day: dt.date | None) -> None:
+    (article,), said = read([{"text": "A text.", "created_at": value}])
+    assert article.published == day
+    assert said == ([] if day else [f"a.jsonl:1: the date {str(value)!r} cannot be read, kept as metadata"])
+
+
 # --- what is missing
 
 
@@ -275,6 +296,10 @@ def test_the_options_name_columns(run: Run, tiny_model: Path) -> None:
     assert (article.published, article.source, article.url) == (dt.date(2022, 1, 7), "Wire", "u")
     assert run("status", "a.jsonl").code == 0
     assert run("status", "a.jsonl", "--text", "").code == 7
+    shown = " ".join(run("status", "--no-json").out.split())
+    named = "id: nr; title: headline; text: lead, text; published: day; source: by; url: link"
+    assert f"columns {named}" in shown
+    assert run("status").only()["fields"]["text"] == ["lead", "text"]
     assert run("rebuild-index", "a.jsonl").only()["unchanged"]
     assert run("rebuild-index", "a.jsonl", "--text", "", "--no-json").out.startswith("1 articles indexed in index")
     with closing(open_generation(Path("index"))) as generation:

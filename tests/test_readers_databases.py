@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import io
 import sqlite3
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -145,6 +146,17 @@ def test_a_group_of_rows_is_not_read_as_a_whole() -> None:
             next(articles)
         assert pa.total_allocated_bytes() - before < 50 << 20
         articles.close()  # type: ignore[attr-defined]
+
+
+def test_without_the_library_what_brings_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table("a.parquet", pa.table(ROWS))
+    Path("b.csv").write_text("text\nOne.\n")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # how Python keeps what cannot be imported
+    log = ReadingLog()
+    assert [article.text for article in read_articles(".", log=log)] == ["One."]
+    assert [str(problem) for problem in log.problems] == [
+        'a.parquet: needs "parquet" support: pip install "semsearch[parquet]"'
+    ]
 
 
 # --- SQLite

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
-    from semsearch.records import Article, ArticleHit, Explanation, Hit
+    from semsearch.records import Article, ArticleHit, Explanation, FieldNames, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["TextOutput"]
@@ -179,6 +179,7 @@ class TextOutput:
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
                 ("of which", _token_store(manifest)),
+                *([("columns", _columns(manifest.fields))] if manifest.fields else []),
                 ("generation", generation),
                 (
                     "written",
@@ -318,6 +319,12 @@ def _first_of(files: Sequence[str]) -> str:
 def _languages(shares: Mapping[str, float]) -> str:
     most = ", ".join(f"{name_of_language(code)} {share:.0%}" for code, share in list(shares.items())[:_SHOWN])
     return (most or "of no certain one") + ", ..." * (len(shares) > _SHOWN)
+
+
+def _columns(fields: FieldNames) -> str:
+    """Return what columns are called, as the options name them: ``text: lead, body; table: posts``."""
+    named = {field: ", ".join(names) for field, names in fields.by_field().items() if names}
+    return "; ".join(f"{field}: {names}" for field, names in ({**named, "table": fields.table or ""}).items() if names)
 
 
 def _token_store(manifest: Manifest) -> str:

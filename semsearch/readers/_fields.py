@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from semsearch.readers._dates import parse_date
+from semsearch.readers._dates import is_future, parse_date
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.records import Article
 
@@ -77,7 +77,8 @@ def _article(fields: Mapping[str, Any], origin: Origin, log: ReadingLog, text: s
     rest = {**kept, **rest}
     published, unread = _as_date(found["published"])
     if unread is not None:
-        log.note(origin.place, f"the date {unread!r} cannot be read, kept as metadata")
+        why = "cannot be read" if parse_date(unread) is None else "is to come"
+        log.note(origin.place, f"the date {unread!r} {why}, kept as metadata")
         rest["published"] = unread
     headline = _as_line(found["title"]) or title
     return Article(
@@ -164,11 +165,12 @@ def _take_at_path(fields: dict[str, Any], path: str) -> Any:
 
 
 def _as_date(value: Any) -> tuple[dt.date | None, str | None]:
-    """Return the date, or None and what could not be read as one."""
-    if value is None or isinstance(value, dt.date):
-        return value, None
-    date = parse_date(str(value))
-    return (date, None) if date is not None else (None, str(value))
+    """Return the date, or None and what could not be read as one, or is to come: nothing was published then."""
+    if value is None:
+        return None, None
+    day = value.date() if isinstance(value, dt.datetime) else value
+    date = day if isinstance(day, dt.date) else parse_date(str(value))
+    return (date, None) if date is not None and not is_future(date) else (None, str(value))
 
 
 def _as_line(value: Any) -> str:
