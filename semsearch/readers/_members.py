@@ -80,6 +80,7 @@ class Members:
         self._budget = origin.budget
         self._log = log
         self._names = UniqueNames()
+        self._count = 0
         self._links = 0
 
     @property
@@ -93,6 +94,7 @@ class Members:
         Raises:
             UnpackError: If there are too many members.
         """
+        self._count += 1
         self._budget.add_member()
         parts = _parts_of(name)
         if not parts:
@@ -112,10 +114,12 @@ class Members:
         self._links += 1
 
     def end(self) -> None:
-        """Note what was not read on purpose, and is no file of another kind."""
+        """Say what was not read on purpose and is no file of another kind, and whether there was none at all."""
         if self._links:
             many = "1 link or device in it was" if self._links == 1 else f"{self._links:,} links and devices in it were"
             self._log.note(self.origin.place, f"{many} not read")
+        elif not self._count:
+            self._log.problem(self.origin.place, "is empty: there is no file in it")
 
 
 def _parts_of(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import Policy, compat32
+from email.policy import Compat32, Policy
 from email.utils import getaddresses
 from typing import Any, TypeAlias
 
@@ -19,11 +19,11 @@ __all__ = ["Body", "MessageError", "addresses", "body_of", "header", "parse_mess
 
 _MOST_PARTS = 2_000
 _MOST_NESTED = 100
-_MOST_COMPARED = 1 << 30
-"""Bytes: each line of a message is compared with the end of all parts with parts that are open, half a minute of it."""
+_MOST_COMPARED = 20_000_000
+"""Each line of a message is compared with the end of all parts with parts that are open, which takes some seconds."""
 _NESTS = re.compile(rb"^content-type:\s{0,20}(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
 _LONGEST_HEADER = 4_000
-"""Characters; of more than some hundred recipients the first are kept."""
+"""Characters; of some hundred recipients the first are kept. Parsing one takes a time that grows with the square."""
 _MOST_ADDRESSES = 100
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 """What Python can decode, and no program sends; some of it takes a time that grows with the square."""
@@ -50,6 +50,17 @@ class Body:
     is_encrypted: bool = False
 
 
+class _Bounded(Compat32):
+    """Keeps of each header so much as is needed."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+
+_POLICY = _Bounded()
+
+
 def parse_message(raw: bytes) -> Part:
     """Parse a message with all its parts.
 
@@ -57,11 +68,11 @@ def parse_message(raw: bytes) -> Part:
         MessageError: If it has too many, or is none.
     """
     nested = len(_NESTS.findall(raw))
-    if nested > _MOST_NESTED or nested * len(raw) > _MOST_COMPARED:
+    if nested > _MOST_NESTED or nested * raw.count(b"\n") > _MOST_COMPARED:
         raise MessageError(f"has {nested:,} parts with parts in them, which is too much for its size")
     count = 0
 
-    def make(policy: Policy[Any] = compat32) -> Part:
+    def make(policy: Policy[Any] = _POLICY) -> Part:
         nonlocal count
         count += 1
         if count > _MOST_PARTS:
@@ -69,7 +80,7 @@ def parse_message(raw: bytes) -> Part:
         return Message(policy)
 
     try:
-        message: Part = BytesParser(make, policy=compat32).parsebytes(raw)
+        message: Part = BytesParser(make, policy=_POLICY).parsebytes(raw)
     except MessageError:
         raise
     except Exception as error:  # noqa: BLE001 - of what is no message the parser raises whatever it provokes
@@ -82,7 +93,7 @@ def parse_message(raw: bytes) -> Part:
 def header(message: Part, name: str) -> str:
     """Return a header as one line of text, ``""`` if there is none."""
     value = next((value for key, value in message.raw_items() if key.lower() == name), "")
-    text = str(value)[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
+    text = str(value).encode("utf-8", "surrogateescape")
     try:
         unfolded = text.decode()
     except UnicodeDecodeError:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from semsearch.readers._budget import Budget, UnpackError
 
-__all__ = ["TOO_DENSE", "Metered", "Readable", "Unpacking", "buffered", "is_bomb", "unpacked"]
+__all__ = ["TOO_DENSE", "Ending", "Metered", "Readable", "Unpacking", "buffered", "is_bomb", "unpacked"]
 
 _CHUNK = 1 << 16
 _LEAST_SUSPECT = 1 << 20
@@ -19,6 +19,7 @@ _LEAST_SUSPECT = 1 << 20
 _MOST_TIMES = 200
 """A larger member that stands for so many times its packed size is no text: it is there to fill a disk."""
 TOO_DENSE = f"stands for more than {_MOST_TIMES} times its packed size: it is no text"
+_MOST_ENDS = 1000
 _XZ_MEMORY = 128 << 20
 """Bytes of the dictionary of an .xz file; ``xz -9`` needs 65 MiB, and a header may ask for 4 GiB."""
 
@@ -47,6 +48,29 @@ class Metered(io.RawIOBase):
         self._budget.earned += len(data)
         buffer[: len(data)] = data
         return len(data)
+
+
+class Ending:
+    """Reads a stream, and ends a library's loop that goes on and on where there is nothing any more.
+
+    tarfile reads up to where a member should end, be it an exabyte away.
+    """
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._ends = 0
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes.
+
+        Raises:
+            UnpackError: If the end was met over and over.
+        """
+        data = self._source.read(size)
+        self._ends += not data
+        if self._ends > _MOST_ENDS:
+            raise UnpackError("is damaged: it ends before its end")
+        return data
 
 
 class Unpacking(io.RawIOBase):

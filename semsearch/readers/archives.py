@@ -18,7 +18,7 @@ from semsearch.readers._budget import UnpackError
 from semsearch.readers._formats import unpacked_name
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._members import Members, drain, is_too_deep, outermost, read_member
-from semsearch.readers._packed import TOO_DENSE, Unpacking, buffered, is_bomb, unpacked
+from semsearch.readers._packed import TOO_DENSE, Ending, Unpacking, buffered, is_bomb, unpacked
 
 __all__ = ["read_compressed", "read_tar", "read_zip"]
 
@@ -71,9 +71,9 @@ def read_zip(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loca
                 yield from _read_zip_member(archive, info, members, log)
                 if members.is_over:
                     break
+            members.end()
         except UnpackError as error:
             log.problem(origin.place, str(error.strerror))
-        members.end()
 
 
 def _read_zip_member(
@@ -147,12 +147,11 @@ def read_tar(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loca
             yield from _read_tar_member(archive, info, members, log)
             if members.is_over:
                 break
-    except OSError as error:
-        log.problem(origin.place, f"{error.strerror or error}{last}")
-    else:
+        members.end()
         if outer.budget is None and not members.is_over:
             drain(stream)
-    members.end()
+    except OSError as error:
+        log.problem(origin.place, f"{error.strerror or error}{last}")
 
 
 class _TarInfo(tarfile.TarInfo):
@@ -166,7 +165,9 @@ class _TarInfo(tarfile.TarInfo):
 
 def _open_tar(stream: BinaryIO) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=stream, mode="r|", tarinfo=_TarInfo, errors="surrogateescape")
+        return tarfile.open(
+            fileobj=cast(BinaryIO, Ending(stream)), mode="r|", tarinfo=_TarInfo, errors="surrogateescape"
+        )
     except Exception as error:  # noqa: BLE001 - tarfile raises whatever a number that is none provokes
         raise _damaged(error) from None
 

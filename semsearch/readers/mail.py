@@ -22,6 +22,7 @@ from semsearch.readers._text import MOST_BYTES, too_large
 
 __all__ = ["read_emlx", "read_mailbox", "read_message"]
 
+_BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
 _STUB = 0.5
 """A plain text with less of the words than its HTML form is no form of it, but says to look at that."""
 _SUFFIXES = {
@@ -114,8 +115,10 @@ def _text(message: Part, body: Body, origin: Origin, log: ReadingLog) -> str:
         text = "" if plain is None else text_of(plain, origin, log)
         if markup is not None:
             text = _better(text, _text_of_markup(text_of(markup, origin, log), origin, log, forwards=forwards))
+        if len(text) > MOST_BYTES:
+            return text
         kept = []
-        for part in parted(without_controls(text), forwards=forwards):
+        for part in parted(_BLANK.sub("\n\n", without_controls(text)), forwards=forwards):
             if part.reason:
                 log.drop(origin.place, part.text.strip(), part.reason)
             else:

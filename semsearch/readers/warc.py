@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
-from urllib.parse import urlsplit
 
 from semsearch.readers._budget import UnpackError
 from semsearch.readers._days import day_of
@@ -146,11 +145,7 @@ def _opened(body: bytes) -> BinaryIO:
 
 def _is_address(url: str) -> bool:
     """Whether this is where a page is, and one that people read."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in _SCHEMES and parts.path != "/robots.txt"
+    return url.partition(":")[0].lower() in _SCHEMES and not url.endswith("/robots.txt")
 
 
 def _with_address(article: Article, url: str, visited: str, origin: Origin) -> Article:

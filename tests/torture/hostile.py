@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -395,11 +396,15 @@ def _build(source: Path | str, index: Path, outcome: Outcome, *, good: bool) -> 
             found = [hit.article.id for hit in searcher.search(text, k=1)]
             if found != [file]:
                 outcome.wrong.append(f"{file} is not found")
-    known = {place.rpartition(":")[0] if place.rpartition(":")[2].isdigit() else place for place in places}
+    known = {place[:end] for place in places for end in (*(at.start() for at in _PARTS.finditer(place)), len(place))}
     for path in _all_files(str(source)):
         shown = path.encode("utf-8", "backslashreplace").decode()
         if path not in known and not any(line.startswith(shown) for line in told) and _holds_something(path):
             outcome.wrong.append(f"{shown[-100:]!r} is neither read nor reported")
+
+
+_PARTS = re.compile(r"[:/#]")
+"""What is between a file and an article in it."""
 
 
 def _holds_something(path: str) -> bool:

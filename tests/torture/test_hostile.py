@@ -40,9 +40,11 @@ fuzzed = settings(
 # --- corpora in a child -----------------------------------------------------------------------------------------------
 
 
-def build(folder: Path, names: Sequence[str], broken: str = "", seconds: int = SECONDS) -> list[dict[str, Any]]:
+def build(
+    folder: Path, names: Sequence[str], broken: str = "", seconds: int = SECONDS, module: str = "tests.torture.hostile"
+) -> list[dict[str, Any]]:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.torture.hostile", str(folder / "corpora"), str(seconds), broken, *names],
+        [sys.executable, "-m", module, str(folder / "corpora"), str(seconds), broken, *names],
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
