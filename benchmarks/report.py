@@ -21,6 +21,7 @@ from typing import Any, cast
 from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
+from benchmarks.html import html_table
 from benchmarks.plots import COLOURS, plot
 from benchmarks.reliability import reliability_table
 from semsearch.evaluation import compare
@@ -30,7 +31,10 @@ RESULTS = Path(__file__).parent / "results" / "quality"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("ranking", "performance", "vector-search", "reliability")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("ranking", "performance", "vector-search", "reliability", "reading/html")
+    ),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
 _MARK = re.compile(
@@ -217,6 +221,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "ann": _of("ann", ann_table),
     "ann-synthetic": _of("ann", synthetic_table),
     "reliability": _of("reliability", reliability_table),
+    "html": _of("html", html_table),
 }
 
 

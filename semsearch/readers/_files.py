@@ -17,6 +17,7 @@ from semsearch.readers._text import marked_encoding
 __all__ = ["STANDARD_INPUT", "CorpusFile"]
 
 STANDARD_INPUT = Origin("standard input", "stdin")
+_BEGINNINGS = {"{": ".jsonl", "---": ".md", "<!doctype html": ".html", "<html": ".html"}
 _BUFFER = 1 << 18
 _CHUNK = 1 << 16  # small, as most files are
 
@@ -105,11 +106,11 @@ def _digest_of(stream: BinaryIO | io.FileIO) -> bytes:
 
 
 def _read_stdin(log: ReadingLog) -> Iterator[Located]:
-    """Yield the articles of standard input: JSON lines if it begins with ``{``, front matter if with ``---``."""
+    """Yield the articles of standard input: what it begins with says of which format it is."""
     stream = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
     peeked = stream.peek(64)
-    beginning = peeked.decode(marked_encoding(peeked) or "utf-8", errors="ignore").lstrip()
-    suffix = ".jsonl" if beginning.startswith("{") else ".md" if beginning.startswith("---") else ".txt"
+    beginning = peeked.decode(marked_encoding(peeked) or "utf-8", errors="ignore").lstrip().casefold()
+    suffix = next((suffix for start, suffix in _BEGINNINGS.items() if beginning.startswith(start)), ".txt")
     try:
         yield from FORMATS[suffix](stream, STANDARD_INPUT, log)
     finally:
