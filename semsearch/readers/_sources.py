@@ -106,13 +106,19 @@ def _files_below(root: Path, log: ReadingLog) -> Iterator[SourceFile]:
 
     for here, subfolders, names in _walk(root, unreadable):
         for name in list(subfolders):
-            if _is_link(here / name, log) or name.startswith("."):
+            if _is_link(here / name, log) or name.startswith(".") or _is_of_page(name, names):
                 subfolders.remove(name)
         below = here.relative_to(root).as_posix()
         for name in names:
             path = here / name
             if _is_wanted(path, log):
                 yield SourceFile(path, Origin(str(path), name if below == "." else f"{below}/{name}"))
+
+
+def _is_of_page(folder: str, files: Sequence[str]) -> bool:
+    """Whether a browser saved what belongs to a page in this folder: ``harbour_files`` beside ``harbour.html``."""
+    page = folder.removesuffix("_files")
+    return page != folder and any(f"{page}{suffix}" in files for suffix in (".html", ".htm", ".xhtml"))
 
 
 def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
