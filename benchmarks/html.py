@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.costs import table
 from benchmarks.machine import describe
 from benchmarks.measuring import write_result
 from semsearch import ReadingLog
@@ -168,6 +169,17 @@ def runs_of(text: str) -> Counter[Hashable]:
 def lines_of(text: str) -> Counter[Hashable]:
     """Return the lines by their words: neither spaces nor marks count."""
     return Counter(line for line in (tuple(words_of(line)) for line in text.split("\n")) if line)
+
+
+def html_table(measured: Mapping[str, Any]) -> str:
+    """Say how well each reader reads, and how many pages a CPU second."""
+    rows = []
+    for name, found in measured["readers"].items():
+        values = [f"{found[key]:.3f}" for key in ("precision", "recall", "f1", "lines_f1")]
+        halves = " and ".join(f"{value:.3f}" for value in found["f1_of_halves"])
+        rate = measured["pages"] / statistics.median(found["cpu_seconds"])
+        rows.append([name, *values, halves, f"{rate:.0f}"])
+    return table(["", "precision", "recall", "F1", "F1 of lines", "F1 of each half", "pages a CPU second"], rows)
 
 
 def _rounded(one: Score) -> list[float | None]:

@@ -21,6 +21,7 @@ from typing import Any, cast
 from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
+from benchmarks.html import html_table
 from benchmarks.plots import COLOURS, plot
 from benchmarks.reading import reading_table
 from benchmarks.reliability import reliability_table
@@ -31,7 +32,10 @@ RESULTS = Path(__file__).parent / "results" / "quality"
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTS = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("ranking", "performance", "vector-search", "reliability")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("ranking", "performance", "vector-search", "reliability", "reading/html")
+    ),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
 _MARK = re.compile(
@@ -219,6 +223,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "ann-synthetic": _of("ann", synthetic_table),
     "reading": _of("reading", reading_table),
     "reliability": _of("reliability", reliability_table),
+    "html": _of("html", html_table),
 }
 
 

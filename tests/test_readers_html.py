@@ -158,6 +158,8 @@ def test_a_page_is_read_by_its_suffix(tmp_path: Path, suffix: str) -> None:
         "<p>" + "<p>".join(map(escape, PARAGRAPHS)),
         "<br><br>".join(map(escape, PARAGRAPHS)),
         "<br>\n<br/>&nbsp;<br>".join(map(escape, PARAGRAPHS)),
+        "<br>".join(map(escape, PARAGRAPHS)),
+        f"<table><tr><td><a href='/'>Home</a></td><td>{'<br><br>'.join(map(escape, PARAGRAPHS))}</td></tr></table>",
         "".join(f"<div><span>{escape(text)}</span></div>" for text in PARAGRAPHS),
         f"<table><tr><td>{paragraphs()}</td></tr></table>",
         f"<form><font>{paragraphs()}</font></form>",
@@ -167,7 +169,21 @@ def test_a_page_is_read_by_its_suffix(tmp_path: Path, suffix: str) -> None:
         f'<div class="sidebar comments">{paragraphs()}</div>',  # a page may call its only text what it likes
         f'<article class="post hidden" hidden>{paragraphs()}</article>',
     ],
-    ids=["p", "br", "br-space", "div", "layout-table", "form", "inline", "wrapped", "script", "named", "hidden"],
+    ids=[
+        "p",
+        "br",
+        "br-space",
+        "lines",
+        "cells",
+        "div",
+        "layout-table",
+        "form",
+        "inline",
+        "wrapped",
+        "script",
+        "named",
+        "hidden",
+    ],
 )
 def test_paragraphs_are_found_however_they_are_written(body: str) -> None:
     article, _ = read(page(body))
@@ -188,6 +204,19 @@ def test_a_list_and_a_table_are_a_paragraph_each_of_a_line_an_entry() -> None:
         "The costs",
         "Year | Million\n2021 | 1.5",
     ]
+
+
+def test_lines_of_what_the_page_calls_a_paragraph_stay_in_it() -> None:
+    assert text_of(page(f"<p>{'<br>'.join(map(escape, PARAGRAPHS))}</p>")) == "\n".join(PARAGRAPHS)
+
+
+def test_a_paragraph_with_links_stays_whatever_stands_before_it() -> None:
+    menu = "<br><br>".join(f"<a href='/{n}'>{text}</a>" for n, text in enumerate(PARAGRAPHS))
+    linked_end = f"{PARAGRAPHS[0]} <a href='/'>All that is known of it.</a>"
+
+    assert text_of(page(f"{linked_end}<br><br>{menu}<br><br>{PARAGRAPHS[1]}")) == (
+        f"{PARAGRAPHS[0]} All that is known of it.\n\n{PARAGRAPHS[1]}"
+    )
 
 
 def test_a_list_of_other_articles_is_none() -> None:
@@ -324,6 +353,21 @@ def test_without_the_library_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch
     assert [str(problem) for problem in log.problems] == [
         'page.html: needs "html" support: pip install "semsearch[html]"'
     ]
+
+
+def test_what_a_browser_saves_beside_a_page_is_no_page(tmp_path: Path) -> None:
+    for name in ("harbour.html", "harbour_files/frame.html", "pier_files/pier.html", "pier.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page() if name.endswith("html") else "The text.", encoding="utf-8")
+
+    log = ReadingLog()
+    assert [article.id for article in read_articles(tmp_path, log=log)] == [
+        "harbour.html",
+        "pier.txt",
+        "pier_files/pier.html",
+    ]
+    assert log.problems == []
 
 
 # --- what it says of it
@@ -643,10 +687,11 @@ def test_pictures_that_are_saved_in_a_page_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (page(paragraphs() * 40_000), "is larger than 16 MiB"),
+        (page(paragraphs([TEXT]) * 45_000), "is larger than 16 MiB"),
         (b" " * ((64 << 20) + 1), "is larger than 64 MiB"),
+        (page() + "<p>" * 1_000_000, "has more than 500,000 tags"),
     ],
-    ids=["text", "file"],
+    ids=["text", "file", "tags"],
 )
 def test_a_page_that_is_too_large_is_named(content: str | bytes, reason: str) -> None:
     article, log = read(content)
@@ -658,17 +703,35 @@ def test_a_page_that_is_too_large_is_named(content: str | bytes, reason: str) ->
 @pytest.mark.parametrize(
     "rest",
     [
-        "<div>" * 500_000,
-        "<b><i>" * 300_000,
-        "<p>" * 1_000_000,
+        "<div>" * 400_000,
+        "<b><i>" * 200_000,
+        "<p>a" * 400_000,
         "<p " + " ".join(f"a{n}=1" for n in range(500_000)) + ">",
         '<a href="' * 300_000,
-        "<!--" * 500_000,
-        "<style>" * 500_000,
+        "<!--" * 400_000,
+        "<style>" * 400_000,
         "&#x1;&#0;&#xD800;" * 100_000,
         "</p></div></body></html>" * 100_000,
+        " \n" * 1_000_000 + "<br>x<br>" + "\t" * 1_000_000,
+        "<tr><td>" + " " * 2_000_000,
+        "<script type='application/ld+json'>[" + " " * 1_500_000 + "x</script>",
+        "<article>x</article>" * 200_000,
     ],
-    ids=["nested", "inline", "paragraphs", "attributes", "quotes", "comments", "styles", "references", "ends"],
+    ids=[
+        "nested",
+        "inline",
+        "paragraphs",
+        "attributes",
+        "quotes",
+        "comments",
+        "styles",
+        "references",
+        "ends",
+        "spaces",
+        "cells",
+        "json",
+        "articles",
+    ],
 )
 def test_a_page_that_is_built_to_take_long_is_read_nevertheless(rest: str) -> None:
     assert text_of(page() + rest).startswith(TEXT)

@@ -26,6 +26,7 @@ _BEGINNINGS = {
     ".json": re.compile(r"\[\s*\{|\{\s*[\r\n]"),  # an array of objects, or an object on several lines
     ".jsonl": re.compile(r"\{"),
     ".md": re.compile("---"),
+    ".html": re.compile("<!doctype html|<html", re.IGNORECASE),
 }
 """What standard input begins with, by the suffix that a file of this kind has; else it is plain text."""
 _DIGEST = 16  # bytes; BLAKE2b takes so many for what makes one digest another

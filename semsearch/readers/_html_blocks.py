@@ -61,10 +61,11 @@ _UNSEEN = re.compile(
 _FORMAT = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))  # no word is another for having them
 _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_BREAK = "\x00"  # stands for <br> while text is collected: no text has it
-_BREAKS = re.compile(rf"(?:\s*{_BREAK}){{2,}}\s*")
-_CELL = "\x01"
-_CELL_ENDS = re.compile(rf"\s*(?:{_CELL}\s*)+")
+_BREAK, _CELL, _LINK = "\x00", "\x01", "\x02"
+"""Stand for <br>, for the beginning of a cell, and for both ends of a text that is linked: no text has them."""
+_LONG_CELL = 30  # spaces: a cell with more is no entry of a table
+_LONG_LINE = 9
+_STOPS = (".", "!", "?", "…", "。", "！", "？")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _UNSPACED_WORD = 2.5  # characters of a word, on the average, where no spaces stand between them
 
@@ -123,13 +124,11 @@ class _Collector:
         self.box = -1
         self.links = 0  # how many links are open
         self._pieces: list[str] = []
-        self._linked = 0
 
     def add(self, text: str | None) -> None:
         if text:
-            self._pieces.append(text)
-            if self.links and not text.startswith(_ADDRESSES):
-                self._linked += count_words(text)
+            is_linked = self.links and not text.startswith(_ADDRESSES)
+            self._pieces.append(f"{_LINK}{text}{_LINK}" if is_linked else text)
 
     def mark(self, sign: str) -> None:
         self._pieces.append(sign)
@@ -154,12 +153,10 @@ class _Collector:
     def end_block(self) -> None:
         if self._pieces:
             whole = "".join(self._pieces)
-            for text in _paragraphs(whole if whole.isascii() else whole.translate(_FORMAT)):
-                words = count_words(text)
-                self.page.blocks.append(Block(text, words, min(self._linked, words), self.box))
-                self._linked -= min(self._linked, words)
             self._pieces.clear()
-        self._linked = 0
+            whole = whole if whole.isascii() else whole.translate(_FORMAT)
+            for text, linked in _paragraphs(whole, is_one=self.page.boxes[self.box].tag == "p"):
+                self.page.blocks.append(Block(text, count_words(text), linked, self.box))
 
 
 def blocks_of(root: _Element) -> Page:
@@ -211,19 +208,53 @@ def _is_unseen(element: _Element) -> bool:
     return names is not None and _UNSEEN.search(names[:_MOST_NAMES]) is not None
 
 
-def _paragraphs(text: str) -> Iterator[str]:
-    """Yield the paragraphs of a text, which two line breaks part, without the ends of their lines being spaces."""
-    parts = _BREAKS.split(text) if text.count(_BREAK) > 1 else (text,)
-    for part in parts:
-        line = part
-        if _CELL in line:
-            line = _CELL_ENDS.sub(" | ", line).removeprefix(" | ").removesuffix(" | ")
-        if _BREAK in line:
-            line = "\n".join(filter(None, (" ".join(piece.split()) for piece in line.split(_BREAK))))
-        else:
-            line = " ".join(line.split())
+def _paragraphs(text: str, *, is_one: bool) -> Iterator[tuple[str, int]]:
+    """Yield the paragraphs of a text, which two line breaks part, each with the number of its words that are linked.
+
+    Where the page does not say that it ``is_one``, lines that are sentences are a paragraph each.
+    """
+    lines: list[str] = []
+    linked = 0
+    for piece in text.split(_BREAK) if _CELL not in text else _cells(text):
+        line, words = _line(piece)
         if line:
-            yield line
+            lines.append(line)
+            linked += words
+        elif lines:
+            yield from _joined(lines, linked, is_one=is_one)
+            lines, linked = [], 0
+    if lines:
+        yield from _joined(lines, linked, is_one=is_one)
+
+
+def _cells(row: str) -> Iterator[str]:
+    """Yield a row of a table as one line, or, if it is there for the layout, each line of its cells, cells apart."""
+    cells = row.split(_CELL)
+    if any(cell.count(" ") >= _LONG_CELL for cell in cells):
+        for cell in cells:
+            yield from cell.split(_BREAK)
+            yield ""
+    else:
+        yield " | ".join(filter(str.strip, (cell.replace(_BREAK, " ") for cell in cells)))
+
+
+def _line(piece: str) -> tuple[str, int]:
+    """Return a line without spaces around it, and how many of its words are linked."""
+    linked = 0
+    if _LINK in piece:
+        linked = sum(count_words(words) for words in piece.split(_LINK)[1::2])
+        piece = piece.replace(_LINK, "")
+    return " ".join(piece.split()), linked
+
+
+def _joined(lines: list[str], linked: int, *, is_one: bool) -> Iterator[tuple[str, int]]:
+    """Yield the lines of one paragraph, or, if most are sentences, each as one: some pages write them so."""
+    sentences = sum(line.count(" ") >= _LONG_LINE and line[-2:].strip("\"'”’»)")[-1:] in _STOPS for line in lines)
+    if is_one or len(lines) < 3 or sentences * 3 < len(lines) * 2:
+        yield "\n".join(lines), linked
+        return
+    for line in lines:
+        yield line, linked // len(lines)
 
 
 def count_words(text: str) -> int:

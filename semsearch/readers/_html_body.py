@@ -210,15 +210,13 @@ def _narrowed(best: int, boxes: Sequence[Box], families: Sequence[Family], total
 
 def _common(numbers: Sequence[int], boxes: Sequence[Box]) -> int:
     """Return the innermost box that all of these are in, or are."""
-    common = numbers[0]
-    for number in numbers[1:]:
-        other = number
-        while common != other:  # a box has a higher number than those around it
-            if common > other:
-                common = boxes[common].parent
-            else:
-                other = boxes[other].parent
-    return common
+    within = [0] * len(boxes)
+    for number in numbers:
+        within[number] = 1
+    for number in range(len(boxes) - 1, 0, -1):
+        within[boxes[number].parent] += within[number]
+    # Those that hold all are in one another: the last of them is the innermost.
+    return max(number for number, count in enumerate(within) if count == len(numbers))
 
 
 def _below(root: int, boxes: Sequence[Box]) -> list[bool]:
@@ -291,16 +289,16 @@ def _drop_last_headings(page: Page, reasons: list[str]) -> None:
 def _paragraphs(page: Page, reasons: Sequence[str]) -> Iterator[str]:
     """Yield the paragraphs of the article; the entries of a list, or the rows of a table, are lines of one."""
     lines: list[str] = []
-    group = -1
+    group = last = -1
     for block, reason in zip(page.blocks, reasons, strict=True):
         if reason:
             continue
         box = page.boxes[block.box]
         belongs = box.parent if box.tag in _LINES else -1
-        if lines and (belongs < 0 or belongs != group):
+        if lines and (belongs < 0 or belongs != group or block.box == last):  # an entry of several paragraphs
             yield "\n".join(lines)
             lines = []
         lines.append(block.text)
-        group = belongs
+        group, last = belongs, block.box
     if lines:
         yield "\n".join(lines)

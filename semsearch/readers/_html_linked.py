@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
@@ -14,7 +13,6 @@ _MOST_CHARACTERS = 2 << 20  # of one script; the longest articles with all comme
 _MOST_NODES = 1000
 _WITHIN = ("@graph", "mainEntity", "mainEntityOfPage")
 """Where nodes are of which the page says that they are its own; ``itemListElement`` and ``hasPart`` are others."""
-_WRAPPER = re.compile(r"^\s*(?://)?\s*(?:<!--|<!\[CDATA\[)|(?://)?\s*(?:-->|\]\]>)\s*;?\s*$|;\s*$")
 _MOST_NAMES = 20
 
 
@@ -25,7 +23,7 @@ def linked_nodes(scripts: Sequence[str]) -> list[Mapping[str, Any]]:
         if len(script) > _MOST_CHARACTERS:
             continue
         try:
-            stack = [json.loads(_WRAPPER.sub("", script), strict=False)]
+            stack = [json.loads(_unwrapped(script), strict=False)]
         except (ValueError, RecursionError):
             continue
         while stack and len(found) < _MOST_NODES:
@@ -36,6 +34,16 @@ def linked_nodes(scripts: Sequence[str]) -> list[Mapping[str, Any]]:
                 found.append(node)
                 stack.extend(node[name] for name in reversed(_WITHIN) if isinstance(node.get(name), dict | list))
     return found
+
+
+def _unwrapped(script: str) -> str:
+    """Return a script without the marks of a comment or of character data around it, and without a semicolon."""
+    script = script.strip()
+    for mark in ("//", "<!--", "<![CDATA["):
+        script = script.removeprefix(mark).lstrip()
+    for mark in ("-->", "]]>", "//", ";"):
+        script = script.removesuffix(mark).rstrip()
+    return script
 
 
 def article_of(nodes: Sequence[Mapping[str, Any]], headlines: Sequence[str]) -> Mapping[str, Any] | None:

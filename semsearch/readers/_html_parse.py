@@ -16,6 +16,8 @@ __all__ = ["Source", "parse", "read_page"]
 
 _MOST_FILE_BYTES = 64 << 20
 """Of a page as saved, with its pictures, fonts and styles in it; without them it must be what any article may be."""
+_MOST_TAGS = 500_000
+"""Of a page; the longest have a tenth. For each a build takes a kilobyte and some microseconds."""
 _DATA_ADDRESS = re.compile(rb"data:[\w/.+-]{1,80}(?:;[\w=-]{1,40}){0,4},[\w+/=%.~!*'-]{200,}")
 _INLINE_BYTES = 4 << 20  # a page with more of it is relieved of its styles before it is parsed
 _ATTRIBUTES = 1000
@@ -82,6 +84,9 @@ def read_page(stream: BinaryIO, origin: Origin, log: ReadingLog) -> str | None:
             raw = _without_styles(raw)
     if len(raw) > MOST_BYTES:
         too_large(origin.place, log)
+        return None
+    if raw.count(b"<") > _MOST_TAGS:
+        log.problem(origin.place, f"has more than {_MOST_TAGS:,} tags, which no article has: split it")
         return None
     return _decoded(raw, origin, log)
 

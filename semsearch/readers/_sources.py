@@ -117,7 +117,8 @@ def _files_below(root: Path, log: ReadingLog, choice: Choice) -> Iterator[Source
     for here, subfolders, names in _walk(root, unreadable):
         folder = here.relative_to(root).as_posix()
         below = "" if folder == "." else f"{folder}/"
-        subfolders[:] = [name for name in subfolders if _is_entered(here / name, below + name, log, choice)]
+        own = [name for name in subfolders if not _is_of_page(name, names)]
+        subfolders[:] = [name for name in own if _is_entered(here / name, below + name, log, choice)]
         for name in names:
             path = here / name
             if not choice.takes(below + name):
@@ -145,6 +146,12 @@ def _is_entered(path: Path, below: str, log: ReadingLog, choice: Choice) -> bool
 def _is_index(folder: Path) -> bool:
     """Whether a folder is an index, be it one that is being made: its files are texts and tables, and no articles."""
     return (folder / "generations").is_dir() and ((folder / "CURRENT").exists() or (folder / "writer.lock").exists())
+
+
+def _is_of_page(folder: str, files: Sequence[str]) -> bool:
+    """Whether a browser saved what belongs to a page in this folder: ``harbour_files`` beside ``harbour.html``."""
+    page = folder.removesuffix("_files")
+    return page != folder and any(f"{page}{suffix}" in files for suffix in (".html", ".htm", ".xhtml"))
 
 
 def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[tuple[Path, list[str], list[str]]]:
