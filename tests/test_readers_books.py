@@ -125,6 +125,8 @@ def test_a_book_of_too_many_parts_or_too_much_text_is_refused(read: Read, monkey
         (r"caf\'e9 \u8364? \u-10179?\u-8704? \emdash x", "café € 😀 —x"),
         (r"{\*\generator x}{\fonttbl{\f0 Arial;}}{\header no}a", "a"),
         (r"\trowd a\cell b\cell\row\trowd c\cell d\cell\row after", "a | b\nc | d\n\nafter"),
+        (r"{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fcharset204 Cyr;}}\f0 caf\'e9 \f1 \'ec\'e8\'f0", "café мир"),
+        (r"{\fonttbl\f0\fcharset204 Cyr;\f1\fswiss\fcharset0 Arial;}\f0 \'ec\'e8\'f0 \f1 caf\'e9\bin ", "мир café"),
         (r"a{\pict\pngblip " + "89504e47" * 500 + r"}b", "ab"),
         (r"a{\pict\bin10 }}}}}}}}}}}b", "ab"),
         (r'a {\field{\*\fldinst HYPERLINK "http://example.org"}{\fldrslt link}} b', "a link b"),

@@ -248,7 +248,9 @@ def test_none_of_them_stops_a_build(tmp_path: Path) -> None:
         (tmp_path / f"good{suffix}").write_bytes(data)
     report = build_index(tmp_path, tmp_path / "index", embedder=WordEmbedder())
     with open_index(tmp_path / "index", embedder=WordEmbedder()) as searcher:
-        found = {hit.article.id for hit in searcher.search("ministers border Tuesday bridge", k=100, fold=False)}
+        found = {
+            hit.article.id for hit in searcher.search("ministers border Tuesday bridge", k=100, fold_duplicates=False)
+        }
     assert {f"good{suffix}" for suffix in originals()} - {"good.epub"} <= found
     assert {"good.epub#1", "good.epub#2", "good.epub#3"} <= found
     assert report.problems
