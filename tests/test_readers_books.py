@@ -246,20 +246,13 @@ def test_restructured_text_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("suffix", "library", "extra"),
-    [
-        (".pdf", "pypdfium2", "pdf"),
-        (".docx", "docx", "documents"),
-        (".odt", "lxml", "documents"),
-        (".epub", "lxml", "documents"),
-        (".rtf", "striprtf", "documents"),
-        (".rst", "docutils", "documents"),
-    ],
+    ("suffix", "library"),
+    [(".docx", "docx"), (".odt", "lxml"), (".epub", "lxml"), (".rtf", "striprtf"), (".rst", "docutils")],
 )
 def test_a_library_that_is_not_installed_is_named_with_the_remedy(
-    read: Read, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str, extra: str
+    read: Read, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     articles, log = read(f"a{suffix}", "x")
     assert articles == []
-    assert problems(log) == [f'a{suffix}: needs "{extra}" support: pip install "semsearch[{extra}]"']
+    assert problems(log) == [f'a{suffix}: needs "documents" support: pip install "semsearch[documents]"']

@@ -34,9 +34,10 @@ def read_articles(*sources: Source, log: ReadingLog | None = None) -> Iterator[A
 
     Args:
         sources: Each a folder (read recursively), a file, a glob such as ``"news/**/*.md"``, or ``"-"`` for standard
-            input. Plain text (``.txt``), Markdown (``.md``) and JSON lines (``.jsonl``) are read; other files of a
-            folder are passed over and counted. An id is the path below the source; where the sources lie in
-            several folders, the folder's name stands before it. A file that two sources reach is read once.
+            input. Plain text (``.txt``), Markdown (``.md``), JSON lines (``.jsonl``), PDF and other documents are
+            read, by the suffixes of :data:`FORMATS`; other files of a folder are passed over and counted. An id is
+            the path below the source; where the sources lie in several folders, the folder's name stands before it.
+            A file that two sources reach is read once.
         log: Takes what could not be read, so that the rest is. Without it the first problem is raised.
 
     Yields:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -37,7 +36,9 @@ def read_rtf(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loca
 
     Title, author and date are the document's properties where those can be believed.
     """
-    if importlib.util.find_spec("striprtf") is None:
+    try:
+        import striprtf  # noqa: F401 - needed below
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     raw = stream.read(MOST_FILE_BYTES + 1)
