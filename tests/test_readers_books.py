@@ -125,6 +125,8 @@ def test_a_book_of_too_many_parts_or_too_much_text_is_refused(read: Read, monkey
         (r"caf\'e9 \u8364? \u-10179?\u-8704? \emdash x", "café € 😀 —x"),
         (r"{\*\generator x}{\fonttbl{\f0 Arial;}}{\header no}a", "a"),
         (r"\trowd a\cell b\cell\row\trowd c\cell d\cell\row after", "a | b\nc | d\n\nafter"),
+        (r"{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fcharset204 Cyr;}}\f0 caf\'e9 \f1 \'ec\'e8\'f0", "café мир"),
+        (r"{\fonttbl\f0\fcharset204 Cyr;\f1\fswiss\fcharset0 Arial;}\f0 \'ec\'e8\'f0 \f1 caf\'e9\bin ", "мир café"),
         (r"a{\pict\pngblip " + "89504e47" * 500 + r"}b", "ab"),
         (r"a{\pict\bin10 }}}}}}}}}}}b", "ab"),
         (r'a {\field{\*\fldinst HYPERLINK "http://example.org"}{\fldrslt link}} b', "a link b"),
@@ -244,20 +246,13 @@ def test_restructured_text_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("suffix", "library", "extra"),
-    [
-        (".pdf", "pypdfium2", "pdf"),
-        (".docx", "docx", "documents"),
-        (".odt", "lxml", "documents"),
-        (".epub", "lxml", "documents"),
-        (".rtf", "striprtf", "documents"),
-        (".rst", "docutils", "documents"),
-    ],
+    ("suffix", "library"),
+    [(".docx", "docx"), (".odt", "lxml"), (".epub", "lxml"), (".rtf", "striprtf"), (".rst", "docutils")],
 )
 def test_a_library_that_is_not_installed_is_named_with_the_remedy(
-    read: Read, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str, extra: str
+    read: Read, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     articles, log = read(f"a{suffix}", "x")
     assert articles == []
-    assert problems(log) == [f'a{suffix}: needs "{extra}" support: pip install "semsearch[{extra}]"']
+    assert problems(log) == [f'a{suffix}: needs "documents" support: pip install "semsearch[documents]"']

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from semsearch import Article, ReadingLog, read_articles
-from semsearch.readers import _pdf_process, pdf
+from semsearch.readers import _pdf_pages, _pdf_process, pdf
 from semsearch.readers._pdf_layout import Vocabulary
 from semsearch.readers._pdf_lines import Line
 from semsearch.records import page_at
@@ -350,3 +351,9 @@ def test_a_process_that_dies_is_a_problem_of_one_document(read: Read) -> None:
         [], ["a.pdf: makes pdfium, which reads it, crash or take too much memory"],
     )  # fmt: skip
     assert len(read(pdf_of([[SENTENCES]]))[0]) == 1
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    (about,) = _pdf_pages._answer(b"")
+    assert pdf._reason_against(about) == 'needs "pdf" support: pip install "semsearch[pdf]"'

@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -94,8 +93,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _answer(data: bytes) -> Iterator[Any]:
-    import pypdfium2
-
+    try:
+        import pypdfium2
+    except ImportError:
+        yield {"error": "missing"}
+        return
     try:
         document = pypdfium2.PdfDocument(data)
         count = len(document)
@@ -274,4 +276,5 @@ def _limit_time() -> None:
 
 if __name__ == "__main__":
     _limit_memory()
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    with open(0, "rb", closefd=False) as requests, open(1, "wb", closefd=False) as answers:
+        serve(requests, answers)

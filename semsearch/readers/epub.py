@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import posixpath
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -47,7 +46,9 @@ def read_epub(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loc
     a document without one, goes on with the chapter before it. Author, publisher and date are the book's. The table of
     contents is left out.
     """
-    if importlib.util.find_spec("lxml") is None:
+    try:
+        from lxml import etree  # noqa: F401 - needed below
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     package = open_package(stream, origin, log)

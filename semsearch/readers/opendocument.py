@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -52,7 +51,9 @@ def read_opendocument(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iter
     notes follow the paragraph that refers to them. The title is the paragraph of the style "Title", else the
     properties', else the heading that the text begins with.
     """
-    if importlib.util.find_spec("lxml") is None:
+    try:
+        from lxml import etree  # noqa: F401 - needed below
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     package = open_package(stream, origin, log)

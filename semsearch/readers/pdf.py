@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
@@ -71,9 +70,6 @@ def read_pdf(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loca
 
 def _read_pages(stream: BinaryIO, origin: Origin, log: ReadingLog) -> tuple[Mapping[str, str], list[Page]] | None:
     """Return the properties and the pages, or log why not."""
-    if importlib.util.find_spec("pypdfium2") is None:
-        log.problem(origin.place, missing("pdf"))
-        return None
     size = stream.seek(0, 2)
     stream.seek(0)
     if size > MOST_FILE_BYTES:
@@ -97,6 +93,8 @@ def _read_pages(stream: BinaryIO, origin: Origin, log: ReadingLog) -> tuple[Mapp
 
 def _reason_against(about: Mapping[str, Any]) -> str | None:
     error = about.get("error")
+    if error == "missing":
+        return missing("pdf")
     if error == "password":
         return "is encrypted: save it without its password"
     if error is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -52,7 +51,9 @@ def read_restructuredtext(stream: BinaryIO, origin: Origin, log: ReadingLog) -> 
     Its title is the document's, fields at the begin (``:Author:``, ``:Date:``) are the article's; headings, items, rows
     and blocks of code are paragraphs. Nothing is included from other files, and no directive puts raw text in.
     """
-    if importlib.util.find_spec("docutils") is None:
+    try:
+        import docutils  # noqa: F401 - needed below
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     text = read_text(stream, origin, log)

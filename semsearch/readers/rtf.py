@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -22,6 +21,10 @@ MOST_FILE_BYTES = 128 << 20
 _BINARY = re.compile(rb"\\bin(\d{1,9}) ?")
 _PICTURE = re.compile(rb"(?:[0-9a-fA-F]{2}\s?){128,}")
 """No text is written so: letters of other languages have a sign before each two digits."""
+_EMPTY_BINARY = re.compile(r"\\bin(?![a-z\d])")
+_FONT = re.compile(r"\\f(\d{1,5})((?:\\[a-z]{1,32}-?\d{0,10} ?)*)")
+_CHARSET = re.compile(r"\\fcharset(\d{1,3})(?!\d)")
+_BRACE = re.compile(r"[{}]")
 _INFO = re.compile(r"\{\\(title|author) ?([^{}]{0,1000})\}")
 _CREATED = re.compile(r"\{\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
 _HEAD = 20_000
@@ -33,7 +36,9 @@ def read_rtf(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loca
 
     Title, author and date are the document's properties where those can be believed.
     """
-    if importlib.util.find_spec("striprtf") is None:
+    try:
+        import striprtf  # noqa: F401 - needed below
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     raw = stream.read(MOST_FILE_BYTES + 1)
@@ -69,6 +74,7 @@ def _without_pictures(raw: bytes) -> bytes:
 
 
 def _text_of(source: str, origin: Origin, log: ReadingLog) -> str | None:
+    source = _with_plain_fonts(_EMPTY_BINARY.sub("", source))
     try:
         # A link is its words, not its address in brackets behind them.
         text = _converted(source.replace("HYPERLINK", "LINK"))
@@ -77,6 +83,22 @@ def _text_of(source: str, origin: Origin, log: ReadingLog) -> str | None:
         return None
     lines = (" ".join(line.split()) for line in without_controls(text).split("\n"))
     return _paragraphs(line.strip("|").replace("|", " | ") if line.endswith("|") else line for line in lines)
+
+
+def _with_plain_fonts(source: str) -> str:
+    """Write the table of fonts anew: what else may stand in it is more than striprtf finds an end of."""
+    name = source.find("\\fonttbl")
+    if name < 0:
+        return source
+    start, depth, end = source.rfind("{", 0, name), 1, len(source)
+    for brace in _BRACE.finditer(source, name):
+        depth += 1 if brace.group() == "{" else -1
+        if not depth:
+            end = brace.end()
+            break
+    found = ((font[1], _CHARSET.search(font[2])) for font in _FONT.finditer(source, name, end))
+    fonts = "".join(f"{{\\f{number}\\fcharset{charset[1]} x;}}" for number, charset in found if charset)
+    return f"{source[: max(start, 0)]}{{\\fonttbl{fonts}}}{source[end:]}"
 
 
 def _paragraphs(lines: Iterator[str]) -> str:

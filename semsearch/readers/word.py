@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,14 +48,16 @@ def read_word(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loc
     notes follow the paragraph that refers to them. The title is the paragraph of the style "Title", else the
     properties', else the heading that the text begins with.
     """
-    if importlib.util.find_spec("docx") is None:
+    try:
+        import docx
+    except ImportError:
         log.problem(origin.place, missing("documents"))
         return
     if open_package(stream, origin, log) is None:
         return
     stream.seek(0)
     try:
-        reader = _Reader(_open(stream), origin, log)
+        reader = _Reader(docx.Document(stream), origin, log)
         blocks = reader.blocks()
         fields = _fields(reader.document, origin, log)
     except Exception as error:  # noqa: BLE001 - damaged parts raise whatever the library comes upon
@@ -71,12 +72,6 @@ def read_word(stream: BinaryIO, origin: Origin, log: ReadingLog) -> Iterator[Loc
     located = article_from_fields(fields, origin, log, text=text)
     if located is not None:
         yield located
-
-
-def _open(stream: BinaryIO) -> Any:
-    import docx
-
-    return docx.Document(stream)
 
 
 def _fields(document: Any, origin: Origin, log: ReadingLog) -> dict[str, Any]:
