@@ -89,7 +89,7 @@ def unigram_tokenizer(texts: Sequence[str], pieces: int = 800) -> Any:
     """The tokenizer of XLM-RoBERTa and the multilingual models after it, with pieces that are fitted to ``texts``."""
     from tokenizers import Tokenizer, pre_tokenizers, trainers
     from tokenizers.models import Unigram
-    from transformers import XLMRobertaTokenizerFast
+    from transformers import XLMRobertaTokenizer
 
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     fitted = Tokenizer(Unigram())
@@ -100,4 +100,4 @@ def unigram_tokenizer(texts: Sequence[str], pieces: int = 800) -> Any:
     fitted.train_from_iterator(texts, trainer)
     vocabulary = [(piece, score) for piece, score in json.loads(fitted.to_str())["model"]["vocab"]]
     assert [piece for piece, _ in vocabulary[: len(special)]] == special
-    return XLMRobertaTokenizerFast(vocab=[*vocabulary, ("<mask>", 0.0)])  # type: ignore[no-untyped-call]
+    return XLMRobertaTokenizer(vocab=[*vocabulary, ("<mask>", 0.0)])  # type: ignore[no-untyped-call]
