@@ -55,7 +55,7 @@ FUNCTION_WORDS = {
         "cuando muy sobre ser sin hasta y lo al se su no en de la un según después dijo había han ha años todo todos",
         "et": "ja on ei see et oli mis kui ka ning aga selle või kes oma pole olid nii siis pärast kuid üle välja ta "
         "oleks",
-        "fi": "ja on ei se että oli joka kun myös mutta ovat hän tai sen kuin jo sekä jotka mukaan sekä ole olla "
+        "fi": "ja on ei se että oli joka kun myös mutta ovat hän tai sen kuin jo sekä jotka mukaan ole olla "
         "vuoden niin vain siitä",
         "fr": "le les des une est dans que qui pour sur par au du il plus avec ce pas sont cette aux ont été mais "
         "ses elle leur comme et de la en un à se son a ne",
