@@ -220,16 +220,16 @@ class Analyzer:
         languages = self._languages_of(script)
         if not any(self._chain(language, stops=True).terms(word) for language in languages):
             return []
-        terms = [word]
+        terms = self._exact.analyze(word)  # without accents from the beginning: not each of the stemmers knows them
         for language in languages:
             terms = [stem for term in terms for stem in self._chain(language, stops=False).terms(term)]
-        return list(self._exact.analyze(" ".join(terms)))
+        return list(terms)
 
     def _chain(self, language: str, *, stops: bool) -> _Chain:
-        """Return the chain of one of several languages: accents stay, as the next one may know them."""
+        """Return the chain of one of several languages of a script."""
         name = f"{language} {stops}"
         if name not in self._chains:
-            self._chains[name] = _Chain(language, stops=stops, fold=False)
+            self._chains[name] = _Chain(language, stops=stops)
         return self._chains[name]
 
     @cached_property
@@ -247,9 +247,9 @@ class _Chain:
     In English, which has accents only where a word is foreign, stop words and stems come after these are off.
     """
 
-    def __init__(self, language: str, *, stops: bool, fold: bool = True) -> None:
+    def __init__(self, language: str, *, stops: bool) -> None:
         self._way = _WAYS.get(language, _PLAIN)
-        accents = [tantivy.Filter.ascii_fold()] if fold and language != "vi" else []  # where they are of the essence
+        accents = [tantivy.Filter.ascii_fold()] if language != "vi" else []  # where they are of the essence
         words = [tantivy.Filter.remove_long(_LONGEST_TERM), tantivy.Filter.lowercase()]
         stems = []
         if stops and self._way.stops is None and self._way.stemmer is not None:

@@ -52,10 +52,10 @@ FUNCTION_WORDS = {
         "en": "the and of to in is that was for with as on are by this from it at which an were be not have has his "
         "their but or they been would its had who will when there",
         "es": "el los las una del que por con para como más pero sus fue son este esta entre también está desde "
-        "cuando muy sobre ser sin hasta y lo al se su no en de la un",
+        "cuando muy sobre ser sin hasta y lo al se su no en de la un según después dijo había han ha años todo todos",
         "et": "ja on ei see et oli mis kui ka ning aga selle või kes oma pole olid nii siis pärast kuid üle välja ta "
         "oleks",
-        "fi": "ja on ei se että oli joka kun myös mutta ovat hän tai sen kuin jo sekä jotka mukaan sekä ole olla "
+        "fi": "ja on ei se että oli joka kun myös mutta ovat hän tai sen kuin jo sekä jotka mukaan ole olla "
         "vuoden niin vain siitä",
         "fr": "le les des une est dans que qui pour sur par au du il plus avec ce pas sont cette aux ont été mais "
         "ses elle leur comme et de la en un à se son a ne",
@@ -106,7 +106,7 @@ _SCRIPTS = (
     ("arabic", "ء-ي\u066e-ۓ\u06ee-ۿݐ-ݿ"),
     ("greek", "Ͱ-Ͽἀ-῾"),
     ("kana", "ぁ-ゖァ-ヺ"),
-    ("han", "㐀-鿿豈-\ufaff\U00020000-\U0003fffd"),
+    ("han", "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"),
     ("hangul", "가-힣ᄀ-ᇿ"),
     ("th", "ก-ฺเ-๎"),
     ("my", "က-႟"),

@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from semsearch.readers._encodings import detect_encoding
 from semsearch.readers._log import Origin, ReadingLog
-from semsearch.readers._text import MOST_BYTES, decode, detect, marked_encoding
+from semsearch.readers._text import MOST_BYTES, decode, marked_encoding
 
 __all__ = ["text_pieces"]
 
@@ -59,7 +60,7 @@ def _encoding_of(head: bytes, origin: Origin, log: ReadingLog) -> str | None:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may not be whole
     except UnicodeDecodeError as error:
-        found = detect(head)
+        found = detect_encoding(head)
         if found is None:
             line = head.count(10, 0, error.start) + 1
             reason = f"is not valid UTF-8 (byte {error.start}, line {line}), and its encoding is not certain"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-import unicodedata
 from typing import BinaryIO
 
+from semsearch.readers._encodings import detect_encoding, detect_utf16
 from semsearch.readers._log import Origin, ReadingLog
 
-__all__ = ["MOST_BYTES", "decode", "detect", "marked_encoding", "read_text", "too_large"]
+__all__ = ["MOST_BYTES", "decode", "marked_encoding", "read_text", "too_large"]
 
 MOST_BYTES = 16 << 20
 """Of an article as it stands in a file: three times the longest novels. What a build keeps in memory is bounded so."""
@@ -26,11 +26,9 @@ _ESCAPE_SEQUENCES = (
     (("$)A", "$)G", "$*H"), "ISO-2022-CN"),
     (("$B", "$@", "$(D", "$(Q", "(J", "(I"), "ISO-2022-JP"),
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
-_UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-_MINIMUM_CONFIDENCE = 0.15
-"""Below it the detector is guessing: damaged UTF-8, noise and a lone accent stay under it, see the tests."""
+_CONTROLS = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_SOME = 10  # of so many characters one may be a control: a text that was torn from a terminal has some
+_HZ = re.compile(r"~\{(?:[!-w][!-~]){4,}~\}")  # Chinese between such marks, all of it in ASCII
 
 
 def read_text(stream: BinaryIO, origin: Origin, log: ReadingLog) -> str | None:
@@ -52,6 +50,12 @@ def decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
         return None
     if "\x1b" in text:
         log.problem(origin.place, _what_escapes_say(text))
+        return None
+    if len(_CONTROLS.findall(text)) * _SOME > len(text):
+        log.problem(origin.place, "contains control characters: is this a binary file, or UTF-16 without its mark?")
+        return None
+    if text.isascii() and _HZ.search(text):
+        log.problem(origin.place, "is not UTF-8 but HZ-GB-2312: convert it to UTF-8")
         return None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -76,56 +80,20 @@ def _what_escapes_say(text: str) -> str:
 
 def _decode(raw: bytes, origin: Origin, log: ReadingLog) -> str | None:
     marked = marked_encoding(raw) or "utf-8"
+    if marked == "utf-8" and b"\x00" in raw:
+        utf16 = detect_utf16(raw)
+        if utf16 is not None:
+            log.note(origin.place, f"read as {utf16}")
+            return raw.decode(utf16)
     try:
         return raw.decode(marked)
     except UnicodeDecodeError as error:
         at = error.start + (len(codecs.BOM_UTF8) if marked == "utf-8-sig" else 0)  # that codec counts after the mark
         invalid = f"is not valid {marked.removesuffix('-sig').upper()} (byte {at}, line {raw.count(10, 0, at) + 1})"
-    detected = detect(raw) if marked == "utf-8" else None
+    detected = detect_encoding(raw) if marked == "utf-8" else None
     if detected is None:
         log.problem(origin.place, f"{invalid}, and its encoding is not certain: convert it to UTF-8")
         return None
     text, encoding = detected
     log.note(origin.place, f"read as {encoding}")
     return text
-
-
-def detect(raw: bytes) -> tuple[str, str] | None:
-    """Return the text and its encoding if the detector is sure of a language in it and the text is clean."""
-    import chardet
-
-    sequences = sum(len(match) for match in _UTF8_SEQUENCE.findall(raw))
-    if sequences * 2 >= sum(byte >= 0x80 for byte in raw):
-        return None  # UTF-8 with damage in it, not another encoding
-    guess = chardet.detect(raw, encoding_era=chardet.EncodingEra.MODERN_WEB)
-    encoding, confidence = guess["encoding"], guess["confidence"] or 0.0
-    if encoding is None or confidence < _MINIMUM_CONFIDENCE or encoding.lower().startswith("utf"):
-        return None
-    try:
-        text = raw.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return None
-    if _CONTROLS.search(text) or not _is_certain(text):
-        return None
-    return text, encoding
-
-
-def _is_certain(text: str) -> bool:
-    """Whether there is more beyond ASCII than three damaged bytes leave, all of it where a language has it.
-
-    The detector's confidence does not say: in an English article with one stray byte it is that of the English.
-    """
-    count = 0
-    for match in _BEYOND_ASCII.finditer(text):
-        character = match.group()
-        before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-        kind = unicodedata.category(character)[0]
-        if character.isupper() and before.isalpha() and (before.islower() or after.islower()):
-            return False  # a capital within a word: "cafÃ©"
-        if kind not in "LMPZ" and before.isalpha():
-            return False  # a symbol on a word: "itâ€™s"
-        if kind == "P" and character not in "’‐‑–—·" and before.islower() and after.islower():
-            return False  # a mark within a word: "M‡ximo"
-        count += kind in "LMP"
-    words = sum(not word.isascii() for word in text.split())
-    return words >= 4 or count >= 20
