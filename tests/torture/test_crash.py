@@ -103,22 +103,29 @@ class Judge:
     new: Answers
     counted: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    _outcomes: dict[frozenset[tuple[str, bytes]], Answers | str | None] = field(default_factory=dict)
-    _states: dict[frozenset[tuple[str, bytes]], Contents] = field(default_factory=dict)
+    keeps: bool = True
+    _outcomes: dict[int, Answers | str | None] = field(default_factory=dict)  # by hashes: the states would fill memory
+    _states: dict[int, Contents | None] = field(default_factory=dict)
 
-    def again(self) -> Judge:
-        """Return one that has counted nothing."""
-        return Judge(self.folder, self.old, self.new, _outcomes=self._outcomes)
+    def again(self, *, keeps: bool = True) -> Judge:
+        """Return one that has counted nothing, and keeps what it sees or not."""
+        return Judge(self.folder, self.old, self.new, keeps=keeps, _outcomes=self._outcomes)
 
     @property
     def states(self) -> list[Contents]:
         """All distinct states, in the order in which they were first seen."""
-        return list(self._states.values())
+        return [contents for contents in self._states.values() if contents is not None]
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct states there were."""
+        return len(self._states)
 
     def look(self, contents: Contents, what: str, *, returned: bool) -> None:
         """Open what a crash left. Once the build has returned only the new index may be there."""
         self.counted["crashes"] += 1
-        self._states.setdefault(frozenset((path, data) for path, (_, data) in contents.items()), contents)
+        state = hash(frozenset((path, data) for path, (_, data) in contents.items()))
+        self._states.setdefault(state, contents if self.keeps else None)
         found = self.outcome(contents)
         if found == self.new or (not returned and found == self.old):
             return
@@ -128,7 +135,7 @@ class Judge:
     def outcome(self, contents: Contents) -> Answers | str | None:
         """Return the answers, None if there is no index, or what is wrong with it."""
         visible = _visible(contents)
-        key = frozenset((path, contents[path][1]) for path in visible)
+        key = hash(frozenset((path, contents[path][1]) for path in visible))
         if key not in self._outcomes:
             put_back(contents, self.folder, visible)
             self._outcomes[key] = _answers_of_whole(self.folder / INDEX)
@@ -211,12 +218,12 @@ def some(states: list[Any], count: int) -> list[Any]:
     return [states[at * (len(states) - 1) // (count - 1)] for at in range(count)]
 
 
-def noted(judge: Judge, promise: str, recorders: Iterable[Recorder]) -> None:
+def noted(judge: Judge, promise: str, steps: int) -> None:
     note(
         promise,
-        steps=sum(recorder.steps for recorder in recorders),
+        steps=steps,
         crashes=judge.counted["crashes"],
-        distinct_states=len(judge.states),
+        distinct_states=judge.distinct,
         next_builds=judge.counted["next builds"],
         lost=judge.counted["lost"],
         half_visible=judge.counted["half visible"],
@@ -231,7 +238,7 @@ def test_a_crash_at_any_step_leaves_the_old_index_or_the_new(run: tuple[Scenario
     look_everywhere(judge, recorder.points)
     for contents in some(judge.states, scaled(6, 600)):
         judge.build_again(contents, lambda index: build(NEW, index))
-    noted(judge, "a crash of a build", [recorder])
+    noted(judge, "a crash of a build", recorder.steps)
     assert not judge.wrong
 
 
@@ -239,10 +246,10 @@ def test_a_crash_of_the_build_after_a_kill_leaves_the_old_index_or_the_new(
     run: tuple[Scenario, Recorder, Judge], tmp_path: Path
 ) -> None:
     scenario, first, before = run
-    judge = before.again()
+    judge = before.again(keeps=False)
     points = [*some(first.points, scaled(2, 60)), published(first, before)]
-    recorders = [after(scenario, point, tmp_path, judge) for point in points]
-    noted(judge, "a crash of the build after a crash", recorders)
+    steps = sum(after(scenario, point, tmp_path, judge) for point in points)
+    noted(judge, "a crash of the build after a crash", steps)
     assert not judge.wrong
 
 
@@ -251,9 +258,9 @@ def test_a_crash_of_the_build_after_a_loss_of_power_leaves_the_old_index_or_the_
 ) -> None:
     scenario, first, before = run
     look_everywhere(before, first.points)
-    judge = before.again()
-    recorders = [after(scenario, contents, tmp_path, judge) for contents in some(before.states, scaled(2, 60))]
-    noted(judge, "a crash of the build after a crash", recorders)
+    judge = before.again(keeps=False)
+    steps = sum(after(scenario, contents, tmp_path, judge) for contents in some(before.states, scaled(2, 60)))
+    noted(judge, "a crash of the build after a crash", steps)
     assert not judge.wrong
 
 
@@ -267,8 +274,8 @@ def published(recorder: Recorder, judge: Judge) -> Point:
     )
 
 
-def after(scenario: Scenario, crash: Point | Contents, folder: Path, judge: Judge) -> Recorder:
-    """Do it again after a kill or a loss of power, and look at every crash of that."""
+def after(scenario: Scenario, crash: Point | Contents, folder: Path, judge: Judge) -> int:
+    """Do it again after a kill or a loss of power, and look at every crash of that. Returns the steps of it."""
     root = folder / "disk"
     if isinstance(crash, Point):
         recorder = Recorder(root, after=crash)
@@ -279,7 +286,7 @@ def after(scenario: Scenario, crash: Point | Contents, folder: Path, judge: Judg
         scenario.change(root / INDEX)
     is_new = not isinstance(crash, Point) and judge.outcome(crash) == judge.new
     look_everywhere(judge, recorder.points, only_new=is_new)
-    return recorder
+    return recorder.steps
 
 
 # --- the harness itself ---------------------------------------------------------------------------------------------
