@@ -52,6 +52,7 @@ _MOST_CHANGED = 0.25  # of an index's texts: where more has changed, all is inde
 _FEWEST = 1000  # texts for which it is worth it; of fewer the mean length could not be met well enough
 _UNTIL_GONE = (0, 0.01, 0.1)  # seconds: the engine's thread may make its lock file in a folder that is being removed
 _BALANCES = 32
+_LONGEST_TEXT = 1 << 23  # terms; a file that says more of a text is not believed when it is to be balanced
 _BALANCE = "qzxbalancexzq"  # a word that no text has
 
 Text = str | Sequence[str]
@@ -175,7 +176,7 @@ class LexicalIndex:
             new = np.sort(np.concatenate([new, documents[built:, 0][documents[built:, 0] >= 0]]))
             known = built
         dead = int((documents[:known, 0] < 0).sum())
-        if dead + len(new) > _MOST_CHANGED * known:
+        if dead + len(new) > _MOST_CHANGED * known or not _can_be_balanced(documents):
             return False
         folder.mkdir(parents=True)
         for path in before.iterdir():
@@ -421,6 +422,14 @@ def _balance(documents: NDArray[np.int64]) -> list[int]:
     missing = {count: mean * (len(documents) + count) - total for count in range(least, least + _BALANCES)}
     count = min(missing, key=lambda count: abs(missing[count] - round(missing[count])))
     return [*[0] * (count - 1), max(0, round(missing[count]))]
+
+
+def _can_be_balanced(documents: NDArray[np.int64]) -> bool:
+    """Whether :func:`_balance` asks for no more than there is: the numbers may come from anywhere."""
+    terms, there = documents[:, 1], documents[:, 0] >= 0
+    return (
+        int(terms.max(initial=0)) <= _LONGEST_TEXT and int(terms.sum()) <= 4 * int(terms[there].sum()) + _LONGEST_TEXT
+    )
 
 
 def _whole(text: Text) -> str:

@@ -321,7 +321,8 @@ def _live_generation(index: Path, embedder: Embedder, precision: str | None) -> 
         yield None
         return
     with contextlib.closing(before):
-        same = before.manifest.embedder.fingerprint == embedder.spec.fingerprint
+        known, spec = before.manifest.embedder, embedder.spec
+        same = (known.fingerprint, known.dimension) == (spec.fingerprint, spec.dimension)
         yield before if same and precision in (None, before.manifest.precision) else None
 
 

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Generation", "GenerationWriter", "generation_folder", "open_generation", "write_generation"]
 
+_BLOCK = 8192  # rows that are looked at at a time
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
 _LARGE_VECTORS = 128 << 20  # likewise of vectors, of which each query reads a thousand: up to here all cost 50 ms
 _ROUNDING = 1e-3  # by which what is of length 1 may be longer
@@ -365,6 +366,15 @@ class Generation:
             raise IndexCorruptError(self.folder / EMBEDDINGS, "holds vectors that are not of length 1")
         return vectors
 
+    def require_vectors(self) -> None:
+        """Look at every vector.
+
+        Raises:
+            IndexCorruptError: As :meth:`embeddings_of` does.
+        """
+        for start in range(0, self.manifest.counts.passages, _BLOCK):
+            self.embeddings_of(slice(start, start + _BLOCK))
+
     def _open_vectors(self, stack: contextlib.ExitStack) -> RowsFile | None:
         """Open the vectors for reading many that follow each other: a map would keep all of them in memory."""
         if not self.embeddings.size:
@@ -470,7 +480,13 @@ def open_generation(index: Path, *, whole: bool = False) -> Generation:
     while True:
         folder, manifest = live_generation(index)
         try:
-            return Generation(folder, manifest, check="all" if whole else "rows when read")
+            with contextlib.ExitStack() as stack:
+                generation = Generation(folder, manifest, check="all" if whole else "rows when read")
+                stack.callback(generation.close)
+                if whole:
+                    generation.require_vectors()
+                stack.pop_all()
+                return generation
         except (IndexCorruptError, FileNotFoundError):
             # A writer may have published two generations since, and removed this one: then there is a newer one.
             if read_current(index)[0] == folder.name:

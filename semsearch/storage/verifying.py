@@ -17,8 +17,6 @@ from semsearch.storage.manifest import Manifest, parse_manifest
 
 __all__ = ["FileCheck", "check_files", "is_derived", "rollback_index", "verify_index"]
 
-_BLOCK = 8192  # rows that are verified at a time
-
 
 class FileCheck(NamedTuple):
     """The verdict on one file of an index: ``problem`` is None if it is as it was written.
@@ -71,8 +69,7 @@ def check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
         try:
             with contextlib.closing(Generation(folder, manifest, check="nothing")) as generation:
                 generation.archive.check()
-                for start in range(0, manifest.counts.passages, _BLOCK):
-                    generation.embeddings_of(slice(start, start + _BLOCK))
+                generation.require_vectors()
                 generation.dense_index()
                 generation.lexical_index("articles")
                 generation.lexical_index("passages")

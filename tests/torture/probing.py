@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from typing_extensions import Self
 
-from semsearch import Searcher, SemsearchError, lexical, open_index, verify_index
+from semsearch import Article, Searcher, SemsearchError, lexical, open_index, update_index, verify_index
 from semsearch.storage import Archive, _current, _intact, _rows, generations, verifying
 from semsearch.storage._rows import CheckedRows
 from semsearch.tokens import TokenStore
@@ -78,6 +78,7 @@ def few_are_many() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("semsearch.dense.FLAT_ROWS", 20)
         patch.setattr("semsearch.dense._FEW", 5)
+        patch.setattr("semsearch.lexical._FEWEST", 1)
         patch.setattr("semsearch.dense._RARE", 1000)
         patch.setattr(generations, "_LARGE", 1000)
         patch.setattr(generations, "_LARGE_VECTORS", 1000)
@@ -210,6 +211,23 @@ def look(index: Path, *, verify: bool = True) -> Finding:
         return Finding(problems, f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
 
 
+def change(index: Path) -> Finding:
+    """Put an article into an index, which keeps of the others what it can."""
+    try:
+        update_index(
+            index, add=[Article("one more", "One more article about the harbour.")], embedder=TokenWordEmbedder()
+        )
+        problems, unexpected = _problems(index)
+        return Finding(problems, unexpected or ("damaged" if problems else "built"))
+    except SemsearchError as error:
+        return Finding([], "error", str(getattr(error, "path", "")), str(error))
+    except BaseException as error:  # noqa: BLE001 - as above
+        import traceback
+
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Finding([], f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
+
+
 def _limit_memory() -> None:
     with contextlib.suppress(ImportError, FileNotFoundError):  # Linux alone says what it has
         import resource
@@ -237,7 +255,8 @@ def _main() -> None:
                 objects, attribute, instead = SABOTAGES[request["sabotage"]]
                 for each in objects:
                     patch.setattr(each, attribute, instead)
-            finding = look(Path(request["index"]), verify=request["verify"])
+            index = Path(request["index"])
+            finding = change(index) if request["change"] else look(index, verify=request["verify"])
         sys.stdout.write(json.dumps(finding) + "\n")
         sys.stdout.flush()
 
@@ -265,11 +284,17 @@ class Prober:
 
     def look(self, index: Path, *, small: bool = True, sabotage: str | None = None, verify: bool = True) -> Finding:
         """Return what comes of ``index``: its end is one outcome more."""
+        return self._ask({"index": str(index), "small": small, "sabotage": sabotage, "verify": verify, "change": False})
+
+    def change(self, index: Path) -> Finding:
+        """Return what comes of an update of ``index``: ``built``, an error, or what must not be."""
+        return self._ask({"index": str(index), "small": True, "sabotage": None, "verify": False, "change": True})
+
+    def _ask(self, request: dict[str, Any]) -> Finding:
         process = self._process = self._process or self._start()
         pipe: IO[str] | None = process.stdin
         assert pipe is not None
         assert process.stdout is not None
-        request = {"index": str(index), "small": small, "sabotage": sabotage, "verify": verify}
         pipe.write(json.dumps(request) + "\n")
         pipe.flush()
         line = process.stdout.readline()

@@ -22,6 +22,10 @@ from tests.torture.probing import Prober
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="crafts pipes, which this system does not have")
 
 
+EVERY = scaled(4, 1)
+"""An update is tried of each so many crafted indexes."""
+
+
 @pytest.fixture(scope="module")
 def prober() -> Iterator[Prober]:
     with Prober() as prober:
@@ -50,6 +54,12 @@ def trial(
         counts[finding.outcome] += 1
         if finding.outcome not in {"error", "answers"}:
             failures.append(f"{kind}, seed {seed}: {finding.outcome}")
+        if sabotage is None and seed % EVERY == 0:
+            changed = prober.change(index)
+            counts["changed"] += 1
+            # What was taken over of an index that is damaged, as verify says, is so still.
+            if changed.outcome not in {"error", "built", *(["damaged"] if finding.problems else [])}:
+                failures.append(f"{kind}, seed {seed}, an update: {changed.outcome}")
     return counts, failures
 
 
@@ -59,9 +69,10 @@ def test_what_is_crafted_is_refused_or_read(prober: Prober, template: Path, tmp_
     assert failures == []
     note(
         "an index from elsewhere is data",
-        crafted_indexes=counts.total(),
+        crafted_indexes=counts["error"] + counts["answers"],
         refused=counts["error"],
         read=counts["answers"],
+        updates_tried=counts["changed"],
         other_exceptions_or_crashes=0,
     )
 
