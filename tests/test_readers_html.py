@@ -548,6 +548,21 @@ def test_what_is_stated_wrongly_is_passed_over(script: str) -> None:
         ),
         # The day is the one of the page's own zone, where anything tells.
         (
+            linked(datePublished="2021-03-03T02:00:00Z")
+            + '<meta name="pubdate" content="Tuesday, March 2, 2021, 09:00 PM EST">',
+            "",
+            "2021-03-02",
+            "meta pubdate",
+            "certain",
+        ),
+        (
+            linked(datePublished="Wed Mar 03 2021 02:00:00 GMT+0000", url="https://x.example/2021/03/02/a"),
+            "",
+            "2021-03-02",
+            "URL",
+            "certain",
+        ),
+        (
             linked(datePublished="2021-03-03T02:00:00Z") + '<meta name="pubdate" content="2021-03-02T18:00:00-08:00">',
             "",
             "2021-03-02",
