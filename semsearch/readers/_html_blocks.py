@@ -138,9 +138,8 @@ class _Collector:
         attributes = element.attrib
         box = Box(self.box, tag, "", "", hidden=False)
         if attributes:
-            names = (attributes.get("class") or "", attributes.get("id") or "", attributes.get("data-component") or "")
-            box.names = " ".join(filter(None, names))[:_MOST_NAMES]
-            box.prop = attributes.get("itemprop") or ""
+            box.names = f"{attributes.get('class', '')} {attributes.get('id', '')}".strip()[:_MOST_NAMES]
+            box.prop = attributes.get("itemprop", "")
             style = attributes.get("style")
             box.hidden = "hidden" in attributes or (style is not None and bool(_HIDDEN.search(style[:_MOST_NAMES])))
         self.page.boxes.append(box)
@@ -154,6 +153,8 @@ class _Collector:
         if self._pieces:
             whole = "".join(self._pieces)
             self._pieces.clear()
+            if whole.isspace():
+                return
             whole = whole if whole.isascii() else whole.translate(_FORMAT)
             for text, linked in _paragraphs(whole, is_one=self.page.boxes[self.box].tag == "p"):
                 self.page.blocks.append(Block(text, count_words(text), linked, self.box))
@@ -213,6 +214,11 @@ def _paragraphs(text: str, *, is_one: bool) -> Iterator[tuple[str, int]]:
 
     Where the page does not say that it ``is_one``, lines that are sentences are a paragraph each.
     """
+    if _BREAK not in text and _CELL not in text:
+        line, linked = _line(text)
+        if line:
+            yield line, linked
+        return
     lines: list[str] = []
     linked = 0
     for piece in text.split(_BREAK) if _CELL not in text else _cells(text):

@@ -112,15 +112,13 @@ def _same_instant(utc: str, other: str) -> bool:
         return False
     is_zoned = _ZONED.search(other) is not None
     try:
-        one = parser.parse(utc, ignoretz=not is_zoned)
         # Of names of zones, which mean several, dateutil would warn.
-        two = parser.parse(other, ignoretz=not is_zoned)
-        apart = abs(one - two)
-        if not is_zoned and apart <= _FARTHEST_ZONE:
-            apart = min(apart % _ZONES_APART, -apart % _ZONES_APART)
-        return apart <= _A_MINUTE
+        apart = abs(parser.parse(utc, ignoretz=not is_zoned) - parser.parse(other, ignoretz=not is_zoned))
     except (ValueError, OverflowError, TypeError):  # a TypeError if one of the two has no zone after all
         return False
+    if not is_zoned and apart <= _FARTHEST_ZONE:
+        apart = min(apart % _ZONES_APART, -apart % _ZONES_APART)
+    return apart <= _A_MINUTE
 
 
 def _confidence(best: _Dated, dated: Sequence[_Dated]) -> str:
