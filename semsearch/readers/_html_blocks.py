@@ -63,7 +63,7 @@ _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BREAK, _CELL, _LINK = "\x00", "\x01", "\x02"
 """Stand for <br>, for the beginning of a cell, and for both ends of a text that is linked: no text has them."""
-_LONG_CELL = 30  # spaces: a cell with more is no entry of a table
+_LONG_CELL = 30  # spaces: a cell of several lines with more is no entry of a table
 _LONG_LINE = 9
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -236,7 +236,7 @@ def _paragraphs(text: str, *, is_one: bool) -> Iterator[tuple[str, int]]:
 def _cells(row: str) -> Iterator[str]:
     """Yield a row of a table as one line, or, if it is there for the layout, each line of its cells, cells apart."""
     cells = row.split(_CELL)
-    if any(cell.count(" ") >= _LONG_CELL for cell in cells):
+    if any(_BREAK in cell and cell.count(" ") >= _LONG_CELL for cell in cells):
         for cell in cells:
             yield from cell.split(_BREAK)
             yield ""
