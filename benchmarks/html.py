@@ -6,7 +6,8 @@ FOLDER is laid out like scrapinghub's article-extraction-benchmark in ``../share
 ``ground-truth.jsonl``, a page a line (``html`` names the gzipped page, ``text`` is the article), and the pages. The
 measure is that benchmark's own: precision and recall of runs of four words, a page each, averaged; F1 of the averages.
 Beside it stands the share of the lines (paragraphs, entries of lists, rows of tables) that are the same, word for word.
-trafilatura, if it is installed, reads the same pages in the same run. Figures go to ``benchmarks/results/html.json``.
+The same pages are read without the names of their elements, and, if it is installed, by trafilatura, in the same run.
+Figures go to ``benchmarks/results/html.json``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from semsearch.readers.html import read_html
 PAGES = Path(__file__).resolve().parents[2] / "shared" / "datasets" / "article-html"
 _RUN = 4  # words
 _TIMES = 3
+_NAMES = re.compile(rb"""\s(?:class|id)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']+)""", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 Read = Callable[[bytes], str]
@@ -59,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=Path, default=PAGES, help="the folder with ground-truth.jsonl")
     pages = read_pages(parser.parse_args().pages)
-    readers = {"semsearch": _read, **_trafilatura()}
+    readers = {"semsearch": _read, "semsearch, names taken off": _read_unnamed, **_trafilatura()}
     texts = {name: [read(page.html) for page in pages] for name, read in readers.items()}
     seconds = _cpu_seconds(readers, pages)
     result: dict[str, Any] = {
@@ -91,6 +93,11 @@ def _read(html: bytes) -> str:
     return next(
         (located.article.text for located in read_html(io.BytesIO(html), Origin("page", "page"), ReadingLog())), ""
     )
+
+
+def _read_unnamed(html: bytes) -> str:
+    """Read a page whose elements have neither classes nor ids: how much hangs on what sites call them."""
+    return _read(_NAMES.sub(b"", html))
 
 
 def _trafilatura() -> dict[str, Read]:

@@ -13,7 +13,7 @@ __all__ = ["find_date", "is_future", "parse_date"]
 
 _MOST_CHARACTERS = 100
 _YEAR = re.compile(r"(?<!\d)(?:1[5-9]|2[01])\d\d(?!\d)")
-_ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:$|[T ]\d\d)")
+_ISO_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:$|[T ]\d\d)")
 _ISO_BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T\d{4}(?!\d{3})")
 _EPOCH = re.compile(r"(\d{9,10})(?:\d{3})?(?:\.\d{1,9})?")
 _EARLIEST_EPOCH = 631_152_000  # 1990: smaller numbers are something else
@@ -62,13 +62,10 @@ def parse_date(text: str, *, day_first: bool | None = None) -> dt.date | None:
     compact = _EPOCH.fullmatch(text)
     if compact is not None:
         return _of_epoch(int(compact[1]))
-    iso = _ISO_DATE.match(text)
-    basic = _ISO_BASIC.match(text)
+    iso = _ISO_DATE.match(text) or _ISO_BASIC.match(text)
     if iso is not None:
-        text = iso.group(1)
-    elif basic is not None:
-        text = "-".join(basic.groups())
-    elif not _YEAR.search(text) or len(text) > _MOST_CHARACTERS:
+        return _day(*map(int, iso.groups()))
+    if not _YEAR.search(text) or len(text) > _MOST_CHARACTERS:
         return None
     return _of_numbers(text, day_first=day_first)
 

@@ -63,7 +63,7 @@ _CELLS = frozenset({"td", "th"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BREAK, _CELL, _LINK = "\x00", "\x01", "\x02"
 """Stand for <br>, for the beginning of a cell, and for both ends of a text that is linked: no text has them."""
-_LONG_CELL = 30  # spaces: a cell with more is no entry of a table
+_LONG_CELL = 30  # spaces: a cell of several lines with more is no entry of a table
 _LONG_LINE = 9
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -138,9 +138,8 @@ class _Collector:
         attributes = element.attrib
         box = Box(self.box, tag, "", "", hidden=False)
         if attributes:
-            names = (attributes.get("class") or "", attributes.get("id") or "", attributes.get("data-component") or "")
-            box.names = " ".join(filter(None, names))[:_MOST_NAMES]
-            box.prop = attributes.get("itemprop") or ""
+            box.names = f"{attributes.get('class', '')} {attributes.get('id', '')}".strip()[:_MOST_NAMES]
+            box.prop = attributes.get("itemprop", "")
             style = attributes.get("style")
             box.hidden = "hidden" in attributes or (style is not None and bool(_HIDDEN.search(style[:_MOST_NAMES])))
         self.page.boxes.append(box)
@@ -154,6 +153,8 @@ class _Collector:
         if self._pieces:
             whole = "".join(self._pieces)
             self._pieces.clear()
+            if whole.isspace():
+                return
             whole = whole if whole.isascii() else whole.translate(_FORMAT)
             for text, linked in _paragraphs(whole, is_one=self.page.boxes[self.box].tag == "p"):
                 self.page.blocks.append(Block(text, count_words(text), linked, self.box))
@@ -213,6 +214,11 @@ def _paragraphs(text: str, *, is_one: bool) -> Iterator[tuple[str, int]]:
 
     Where the page does not say that it ``is_one``, lines that are sentences are a paragraph each.
     """
+    if _BREAK not in text and _CELL not in text:
+        line, linked = _line(text)
+        if line:
+            yield line, linked
+        return
     lines: list[str] = []
     linked = 0
     for piece in text.split(_BREAK) if _CELL not in text else _cells(text):
@@ -230,7 +236,7 @@ def _paragraphs(text: str, *, is_one: bool) -> Iterator[tuple[str, int]]:
 def _cells(row: str) -> Iterator[str]:
     """Yield a row of a table as one line, or, if it is there for the layout, each line of its cells, cells apart."""
     cells = row.split(_CELL)
-    if any(cell.count(" ") >= _LONG_CELL for cell in cells):
+    if any(_BREAK in cell and cell.count(" ") >= _LONG_CELL for cell in cells):
         for cell in cells:
             yield from cell.split(_BREAK)
             yield ""

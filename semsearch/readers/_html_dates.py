@@ -20,6 +20,7 @@ _ZONED = re.compile(r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?\s?(?:GMT|UTC)?(?P<zone>Z
 _EARLIEST = dt.date(1700, 1, 1)
 _EPOCH = dt.date(1970, 1, 1)  # what programs write where they have no date, as they do the first day of the year 1
 _FARTHEST_ZONE = dt.timedelta(hours=14)
+_ZONES_APART = dt.timedelta(minutes=15)
 _A_MINUTE = dt.timedelta(minutes=1)
 _MONTH_FIRST = frozenset({"en-us", "en-ph", "en-um"})
 _YEAR_FIRST = frozenset({"zh", "ja", "ko", "hu", "lt", "fa", "mn", "sv", "en"})  # English is of both kinds
@@ -104,18 +105,20 @@ def _is_utc(text: str) -> bool:
 
 
 def _same_instant(utc: str, other: str) -> bool:
-    """Whether another time may be the same one: it is, to the minute, or has no zone and is no farther off than one."""
+    """Whether another time may be the same one: to the minute, or without its zone, and off by what zones differ."""
     from dateutil import parser
 
     if ":" not in other:
         return False
+    is_zoned = _ZONED.search(other) is not None
     try:
-        one, two = parser.parse(utc), parser.parse(other)
-        if two.tzinfo is None:
-            return abs(one.replace(tzinfo=None) - two) <= _FARTHEST_ZONE
-        return abs(one - two) <= _A_MINUTE
-    except (ValueError, OverflowError, TypeError):  # a TypeError if the first has no zone after all
+        # Of names of zones, which mean several, dateutil would warn.
+        apart = abs(parser.parse(utc, ignoretz=not is_zoned) - parser.parse(other, ignoretz=not is_zoned))
+    except (ValueError, OverflowError, TypeError):  # a TypeError if one of the two has no zone after all
         return False
+    if not is_zoned and apart <= _FARTHEST_ZONE:
+        apart = min(apart % _ZONES_APART, -apart % _ZONES_APART)
+    return apart <= _A_MINUTE
 
 
 def _confidence(best: _Dated, dated: Sequence[_Dated]) -> str:

@@ -22,7 +22,7 @@ _DATA_ADDRESS = re.compile(rb"data:[\w/.+-]{1,80}(?:;[\w=-]{1,40}){0,4},[\w+/=%.
 _INLINE_BYTES = 4 << 20  # a page with more of it is relieved of its styles before it is parsed
 _ATTRIBUTES = 1000
 """Of one tag; the parser takes a time that grows with the square of their number."""
-_CROWDED_BYTES = 1 << 16  # in less no tag has so many attributes that it matters
+_CROWDED_BYTES = 1 << 17  # in less no tag has so many attributes that it takes more than two seconds
 _CROWDED = re.compile(
     rb"""(<[A-Za-z](?=([^\s/>]*))\2)  # what is in (?=(...))\2 is matched once, not tried in other ways: time is linear
     (?:(?=([\s/]*(?:=[^\s/>=]*|[^\s/>=]+)(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"'][^\s>]*)?)?))\3){%d,}"""
