@@ -95,10 +95,10 @@ A GLOB is as in a .gitignore, against the path below CORPUS:
 An index keeps these, until others are given: --include '*' is all files.
 
 \b
-A COLUMN of records (JSON, tables) is named where it is not known by its name:
+A COLUMN of JSON or of a table is named where it is not known by its name:
   --text body --title headline --date pub_date
   --text abstract --text body --title meta.headline --id -
-An index keeps these names; '' stands for those that are known, - for no column.
+An index keeps these names. '' stands for the known ones, - for no column.
 """
 
 
