@@ -299,3 +299,24 @@ def test_a_query_whose_model_is_not_here_ends_with_6(run: Run, word_index: Path)
     ran = run("query", "x", "--index", word_index)
     assert ran.code == 6
     assert "the model sentence-transformers/words is not on this machine" in ran.failure()
+
+
+def test_patterns_choose_files_and_are_kept(run: Run, news: Path, tiny_model: Path, tmp_path: Path) -> None:
+    (news / ".draft.txt").touch()
+    (news / "photo.jpg").touch()
+    total = sum(path.is_file() for path in news.rglob("*.*"))
+    ran = run("rebuild-index", news, "-i", tmp_path / "index", "-m", tiny_model, "--include", "*.md", "--no-json")
+    assert ran.code == 0
+    assert f"{total - len(list(news.rglob('*.md')))} files were passed over: " in ran.err.replace(
+        "1 excluded", "excluded"
+    )
+    again = run("rebuild-index", news, "-i", tmp_path / "index", "--json")
+    assert (again.code, again.only()["unchanged"]) == (0, True)
+    assert run("status", news, "-i", tmp_path / "index").code == 0
+    assert run("status", news, "-i", tmp_path / "index", "--include", "*").code == 7
+
+
+def test_what_is_no_pattern_is_wrong_usage(run: Run, news: Path, tmp_path: Path) -> None:
+    for pattern in ("", "!"):
+        ran = run("rebuild-index", news, "-i", tmp_path / "index", "--exclude", pattern)
+        assert (ran.code, "--include, --exclude" in ran.err) == (2, True)

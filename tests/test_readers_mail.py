@@ -379,5 +379,5 @@ def test_parts_and_their_depth_are_bounded(tmp_path: Path, monkeypatch: pytest.M
         articles, log = read(tmp_path, "a.eml", raw)
         assert articles == []
         assert "parts" in problems(log)[0]
-    monkeypatch.setattr(_mime, "_MOST_COMPARED", 100)
+    monkeypatch.setattr(_mime, "_MOST_COMPARED", 10)
     assert "too much for its size" in problems(read(tmp_path, "a.eml", message(html=PAGE).as_bytes())[1])[0]
