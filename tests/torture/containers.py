@@ -350,6 +350,7 @@ def _any_charset() -> None:
 
 def _quiet_members() -> None:
     _members.Members.accept = lambda *_: None  # type: ignore[method-assign]
+    _members.Members.end = lambda _: None  # type: ignore[method-assign, assignment]
 
 
 hostile.BREAKS |= {
