@@ -312,7 +312,8 @@ def test_patterns_choose_files_and_are_kept(run: Run, news: Path, tiny_model: Pa
     )
     again = run("rebuild-index", news, "-i", tmp_path / "index", "--json")
     assert (again.code, again.only()["unchanged"]) == (0, True)
-    assert run("status", news, "-i", tmp_path / "index").code == 0
+    status = run("status", news, "-i", tmp_path / "index", "--no-json")
+    assert (status.code, "files       include *.md\n" in status.out) == (0, True)
     assert run("status", news, "-i", tmp_path / "index", "--include", "*").code == 7
 
 

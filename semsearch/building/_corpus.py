@@ -50,7 +50,7 @@ def portions(
     known: Mapping[str, ReadFile],
     *,
     fields: FieldNames,
-    globs: FileGlobs,
+    globs: FileGlobs = FileGlobs(),  # noqa: B008 - it is frozen
     folders: Collection[str] = (),
 ) -> Iterator[Portion]:
     """Yield what the corpus holds, whatever it is given as.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
-    from semsearch.records import Article, ArticleHit, Explanation, FieldNames, Hit
+    from semsearch.records import Article, ArticleHit, Explanation, FieldNames, FileGlobs, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
 __all__ = ["TextOutput"]
@@ -180,6 +180,7 @@ class TextOutput:
                 ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
                 ("of which", _token_store(manifest)),
                 *([("columns", _columns(manifest.fields))] if manifest.fields else []),
+                *([("files", _globs(manifest.globs))] if manifest.globs else []),
                 ("generation", generation),
                 (
                     "written",
@@ -319,6 +320,12 @@ def _first_of(files: Sequence[str]) -> str:
 def _languages(shares: Mapping[str, float]) -> str:
     most = ", ".join(f"{name_of_language(code)} {share:.0%}" for code, share in list(shares.items())[:_SHOWN])
     return (most or "of no certain one") + ", ..." * (len(shares) > _SHOWN)
+
+
+def _globs(globs: FileGlobs) -> str:
+    """Return which files are wanted: ``include *.html; exclude drafts/``."""
+    named = {"include": globs.include, "exclude": globs.exclude}
+    return "; ".join(f"{name} {', '.join(patterns)}" for name, patterns in named.items() if patterns)
 
 
 def _columns(fields: FieldNames) -> str:
