@@ -166,7 +166,14 @@ def line(text: str) -> Line:
         ("the agree\u00ad", "ment", "the agreement"),
         ("he came -", "and went", "he came - and went"),
         ("MER-", "CHANTABILITY", "MERCHANTABILITY"),
+        ("the QA-", "Statistics are", "the QA-Statistics are"),
+        ("in /usr/common-", "licenses/a", "in /usr/common-licenses/a"),
+        ("at https:", "//example.org", "at https://example.org"),
         ("no", "hyphen", "no hyphen"),
+        ("at https://example.org/", "news/a.html", "at https://example.org/news/a.html"),
+        ("to jane@lists.", "example.org", "to jane@lists.example.org"),
+        ("at www.example.org.", "The river", "at www.example.org. The river"),
+        ("and/", "or", "and/ or"),
     ],
 )
 def test_a_hyphen_at_a_line_end_is_mended_by_what_the_document_says(before: str, after: str, joined: str) -> None:

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
 from typing import NamedTuple
 
 from semsearch.readers._pdf_lines import Line, body_size
@@ -26,6 +25,7 @@ _SENTENCE_END = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]]*$")
 _HYPHENS = "-\u2010\u00ad"
 _CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "et", "ou", "y", "o", "e", "och", "og", "en", "of"})
 _PARTED = frozenset({"non", "self", "well", "vice", "anti", "cross", "half", "quasi", "semi", "so"})
+_ADDRESS_AT_END = re.compile(r"(?:^|[\s(<])(?:https?://\S*|www\.\S*|\S+@\S*|/\S*|\S+://\S*)[./_?=&%#~]$")
 _WORD_AT_END = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*$")
 _WORD_AT_START = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -94,7 +94,7 @@ class Vocabulary:
     def end_before(self, line: str, following: str) -> str:
         """Return the line as it goes on with the following one: with a space, or without its hyphen."""
         if line[-1:] not in _HYPHENS:
-            return line + " "
+            return line if _is_in_address(line, following) else line + " "
         if not line[-2:-1].isalnum() or not following[:1].isalnum():
             return line + " "  # a dash
         trunk = _WORD_AT_END.search(line[:-1])
@@ -109,12 +109,23 @@ class Vocabulary:
         if line[-1] == "\u00ad":
             return line[:-1]
         whole, parted = f"{trunk}{rest}".casefold(), f"{trunk}-{rest}".casefold()
-        if rest[0].isupper() and not trunk.isupper():
+        is_name = rest[0].isupper() and not (trunk.isupper() and rest.isupper())
+        if is_name or "/" in line.rpartition(" ")[2]:
             return line
         if whole in self.words:
             return line[:-1]
         are_words = min(len(trunk), len(rest)) > 3 and {trunk.casefold(), rest.casefold()} <= self.words
         return line if parted in self.words or are_words or trunk.casefold() in _PARTED else line[:-1]
+
+
+def _is_in_address(line: str, following: str) -> bool:
+    """Whether an address goes on, which has no hyphen where it is broken; after a full stop only with a small letter."""
+    if line.endswith(("http:", "https:")) and following.startswith("//"):
+        return True
+    if _ADDRESS_AT_END.search(line) is None:
+        return False
+    begin = following[:1]
+    return begin.islower() or begin.isdigit() or (line[-1] != "." and (begin.isalpha() or begin in "%?&=#~/"))
 
 
 def paragraphs_of_lines(pages: Sequence[Sequence[Line]]) -> Iterator[Paragraph]:
@@ -189,13 +200,13 @@ def _paragraphs_of_flow(flow: list[Line]) -> list[Paragraph]:
 
 
 def _pitch(flow: Sequence[Line]) -> float:
-    """Return the usual distance of the lines, in font sizes."""
-    distances = [
+    """Return the distance of lines that follow each other, in font sizes: a lower one, as paragraphs may be short."""
+    distances = sorted(
         (before.base - line.base) / line.size
         for before, line in pairwise(flow)
         if line.size > 0 and 0.8 * line.size <= before.base - line.base <= 2.5 * line.size
-    ]
-    return median(distances) if distances else 1.2
+    )
+    return distances[len(distances) // 5] if distances else 1.2
 
 
 def _begins(paragraph: Sequence[Line], line: Line, after: Line | None, column: _Column) -> bool:

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -33,6 +34,9 @@ _RAISED = 0.85
 """In the font size of its line: a number that is smaller refers to a note."""
 
 _UNITS = frozenset({"m", "km", "cm", "mm", "ft", "mi", "in", "yd"})  # of which there are squares
+
+
+_MARKS = re.compile(r"\d+(?:,\d+)*$")
 
 
 class Piece(NamedTuple):
@@ -225,8 +229,11 @@ class _Reader:
         mark = len(word) - len(word.lstrip("0123456789"))
         if start == first and 0 < mark < len(word):  # the mark of a note sticks to its first word
             return f"{word[:mark]} {word[mark:]}" if self._is_raised(start, start + mark, size) else word
-        trunk = word.rstrip("0123456789,")
-        if trunk == word or trunk in _UNITS or (not trunk and start == first):
+        marks = _MARKS.search(word)
+        if marks is None:
+            return word
+        trunk = word[: marks.start()]
+        if trunk in _UNITS or (not trunk and start == first):
             return word
         before = start + len(trunk) - 1 if trunk else first
         return trunk if self._is_raised(start + len(trunk), before, size) else word

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_restructuredtext"]
 
-MOST_CHARACTERS = 1 << 20
-"""docutils takes some seconds for so many, and half a minute where each is a mark that is never closed."""
+MOST_CHARACTERS = 1 << 19
+"""docutils takes a second for so many, and half a minute where each is a mark that is never closed."""
 _LONGEST_LINE = 10_000
 """docutils reads no longer ones."""
 _SETTINGS = {

@@ -219,7 +219,7 @@ HARMFUL: dict[str, Callable[[], bytes]] = {
     "substitutions.rst": lambda: b".. |0| replace:: laugh\n" + "".join(
         f".. |{n}| replace:: {f'|{n - 1}| ' * 10}\n" for n in range(1, 12)
     ).encode() + b"\n|11|\n",
-    "unclosed.rst": lambda: ("**a " * 1600 + "\n\n").encode() * scaled(5, 100),
+    "unclosed.rst": lambda: ("**a " * 1600 + "\n\n").encode() * scaled(5, 80),
     "deep.rst": lambda: "".join(" " * n + "x\n\n" for n in range(600)).encode(),
     "fields.rst": lambda: b":a: b\n" * scaled(5000, 100_000),
     "directives.rst": lambda: b".. table:: a\n\n" * 2000 + b".. list-table::\n   :widths: 99999999999\n\n   * - a\n",
