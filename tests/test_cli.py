@@ -322,5 +322,5 @@ def test_verify_prints_a_verdict_on_every_file(run: Run, word_index: Path) -> No
     files = {str(path): path.stat().st_size for path in generation(word_index).rglob("*") if path.is_file()}
     assert (checks.code, checks.err) == (0, "")
     assert {check["path"]: check["bytes"] for check in checks.lines()} == files
-    assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 2, None)}
+    assert {(check["type"], check["version"], check["problem"]) for check in checks.lines()} == {("check", 3, None)}
     assert {check["remedy"] for check in checks.lines()} == {None}

@@ -119,7 +119,7 @@ class Vocabulary:
 
 
 def _is_in_address(line: str, following: str) -> bool:
-    """Whether an address goes on, which has no hyphen where it is broken; after a full stop only with a small letter."""
+    """Whether an address goes on, which is broken without a hyphen; after a full stop only with a small letter."""
     if line.endswith(("http:", "https:")) and following.startswith("//"):
         return True
     if _ADDRESS_AT_END.search(line) is None:

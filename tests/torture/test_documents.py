@@ -27,8 +27,8 @@ from tests.torture.figures import note, scaled
 
 PROMISE = "documents that are damaged or hostile"
 COUNT = scaled(25, 200)  # mutations of each format
-SECONDS = 120
-"""Of a file, on a machine that is busy."""
+SECONDS = scaled(60, 600)
+"""Of computing a file in this process; that of pdfium has limits of its own."""
 SENTENCES = "The ministers met at the border on Tuesday. Nothing was said about the bridge, which had been closed. " * 3
 RST = "The Report\n==========\n\n:Date: 2022-01-07\n\nThe *river* is |low|.\n\n.. |low| replace:: high\n\n- one\n\n"
 RTF = (
@@ -120,9 +120,9 @@ MUTATIONS: list[Callable[[bytes, Random], bytes]] = [
 def outcome(suffix: str, data: bytes) -> tuple[int, int]:
     """Read a file: return how many articles and problems there are; it is read or reported."""
     log = ReadingLog()
-    started = time.monotonic()
+    started = time.process_time()
     articles = [located.article for located in FORMATS[suffix](io.BytesIO(data), Origin("file", "file"), log)]
-    assert time.monotonic() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     assert articles or log.problems
     for article in articles:
         check_article(article)
