@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from semsearch import Article, ReadingLog, read_articles
+from semsearch import Article, ReadingLog, build_index, open_index, read_articles
 from semsearch.readers import _pdf_pages, _pdf_process, pdf
 from semsearch.readers._pdf_layout import Vocabulary
 from semsearch.readers._pdf_lines import Line
 from semsearch.records import page_at
 from tests.documents import BOLD, PdfMaker, pdf_of
+from tests.embedder import WordEmbedder
 
 Read = Callable[[bytes], tuple[list[Article], ReadingLog]]
 SENTENCES = (
@@ -221,6 +223,15 @@ def test_a_page_that_is_turned_is_read(read: Read) -> None:
     assert paragraphs(article) == [f"First. {SENTENCES.strip()}", f"Second. {SENTENCES.strip()}"]
 
 
+def test_a_hit_of_a_pdf_names_its_page(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf_of([[SENTENCES], ["The harvest was poor, and the mills stood still."]]))
+    build_index(tmp_path / "a.pdf", tmp_path / "index", embedder=WordEmbedder())
+    with open_index(tmp_path / "index", embedder=WordEmbedder()) as searcher:
+        (first,) = searcher.search("the harvest was poor and the mills stood still", k=1)
+        (second,) = searcher.search("the ministers met at the border on Tuesday", k=1)
+    assert (first.page, second.page) == ("2", "1")
+
+
 # --- properties
 
 
@@ -236,7 +247,7 @@ def test_title_author_and_date_are_the_properties(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["Microsoft Word - report final.doc", "untitled", "report_v2.indd", "Layout 1", "123"]
+    "title", ["Microsoft Word - report final.doc", "\x01\x02 ", "untitled", "report_v2.indd", "Layout 1", "123"]
 )
 def test_a_title_that_a_program_made_up_is_none(read: Read, title: str) -> None:
     (article,), _ = read(pdf_of([[SENTENCES]], Title=title, Author="admin"))
@@ -334,12 +345,13 @@ def test_too_much_text_is_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -
     )  # fmt: skip
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is stopped there")
 def test_a_page_that_takes_too_long_ends_the_process_and_not_the_build(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert len(read(pdf_of([[SENTENCES]]))[0]) == 1
     (process,) = _pdf_process._running
-    os.kill(process._child.pid, 19)  # it stops
+    os.kill(process._child.pid, signal.SIGSTOP)
     monkeypatch.setattr(_pdf_process, "PAGE_SECONDS", 0.2)
     articles, log = read(pdf_of([[SENTENCES]]))
     assert (articles, problems(log)) == ([], ["a.pdf: takes too long to read"])

@@ -244,11 +244,12 @@ def rebuild_index(
 ) -> int:
     """Index the articles in CORPUS: folders, files, globs, or - for standard input.
 
-    Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md), JSON
-    (.json, .jsonl), tables (.csv, .tsv, .parquet, .arrow, .feather, .sqlite, .db), messages (.eml, .mbox), feeds (.rss,
-    .atom, .xml), web archives (.warc), and archives of any of these (.zip, .tar, .gz, .bz2, .xz). The index that is
-    there answers until the new one is complete, and stays if anything fails. Ends with 1 if something could not be
-    read; the rest is then indexed all the same.
+    Without CORPUS it is the folder ./corpus. Reads plain text (.txt), Markdown with front matter (.md), web pages
+    (.html), documents (.pdf, .docx, .odt, .epub, .rtf, .rst), JSON (.json, .jsonl), tables (.csv, .tsv, .parquet,
+    .arrow, .feather, .sqlite, .db), messages (.eml, .mbox), feeds (.rss, .atom, .xml), web archives (.warc), and
+    archives of any of these (.zip, .tar, .gz, .bz2, .xz). The index that is there answers until the new one is
+    complete, and stays if anything fails. Ends with 1 if something could not be read; the rest is then indexed all the
+    same.
     """
     out = output_of(form)
     with show_progress() as report:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from semsearch.readers._log import Origin, ReadingLog
+from semsearch.readers._markup import without_controls
 
 __all__ = ["property_fields", "sensible_title"]
 
@@ -25,7 +26,7 @@ _NO_AUTHOR = re.compile(
 
 def sensible_title(text: str) -> str:
     """Return a stated title on one line, or nothing if it is a program's and not a writer's."""
-    title = " ".join(text.split())
+    title = " ".join(without_controls(text).split())
     if len(title) > _LONGEST or _NO_TITLE.fullmatch(title) or not any(each.isalpha() for each in title):
         return ""
     return title if any(each.isspace() for each in title) or len(title) > 3 else ""
@@ -41,7 +42,7 @@ def property_fields(
     fields: dict[str, Any] = {}
     if sensible_title(title):
         fields["title"] = sensible_title(title)
-    author = " ".join(author.split())
+    author = " ".join(without_controls(author).split())
     if author and len(author) <= _LONGEST and " " in author and not _NO_AUTHOR.fullmatch(author):
         fields["author"] = author
     if isinstance(created, dt.datetime):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 from semsearch.readers._extras import missing
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
+from semsearch.readers._markup import without_controls
 from semsearch.readers._pdf_layout import Paragraph, Vocabulary, paragraphs_of_lines
 from semsearch.readers._pdf_lines import Line, body_size, lines_of, running_heads
 from semsearch.readers._pdf_pages import Page, Piece
@@ -107,10 +108,11 @@ def _reason_against(about: Mapping[str, Any]) -> str | None:
 def _pages(answers: Iterator[Any]) -> tuple[list[Page], str | None]:
     pages: list[Page] = []
     characters = 0
-    for label, width, height, pieces, turned, images, error in answers:
+    for stated, width, height, pieces, turned, images, error in answers:
         characters += sum(len(piece[0]) for piece in pieces)
         if characters > MOST_BYTES:
             return [], f"has more than {MOST_BYTES:,} characters, which no article has: split it"
+        label = " ".join(without_controls(stated).split()) or str(len(pages) + 1)
         pages.append(Page(label, width, height, [Piece(*piece) for piece in pieces], turned, images, error))
     return pages, None
 
