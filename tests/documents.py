@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["BOLD", "PdfMaker", "docx_of", "epub_of", "odt_of", "pdf_of", "zip_of"]
+__all__ = ["BOLD", "FONT", "PdfMaker", "docx_of", "epub_of", "odt_of", "pdf_of", "zip_of"]
 
 PAGE = (595.0, 842.0)
 FONT, BOLD = "Helvetica", "Helvetica-Bold"

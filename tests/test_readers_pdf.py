@@ -16,7 +16,7 @@ from semsearch.readers import _pdf_pages, _pdf_process, pdf
 from semsearch.readers._pdf_layout import Vocabulary
 from semsearch.readers._pdf_lines import Line
 from semsearch.records import page_at
-from tests.documents import BOLD, PdfMaker, pdf_of
+from tests.documents import BOLD, FONT, PdfMaker, pdf_of
 from tests.embedder import WordEmbedder
 
 Read = Callable[[bytes], tuple[list[Article], ReadingLog]]
@@ -65,20 +65,24 @@ def test_lines_become_paragraphs_and_each_knows_its_page(read: Read) -> None:
 
 
 def test_a_paragraph_goes_on_over_the_page_and_its_note(read: Read) -> None:
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
     maker = PdfMaker()
-    maker.lines(
-        72, 150, ["The ministers met at the border on Tuesday and spoke about the water of the", "river and the"]
-    )
-    maker.line(135, 141, "1", 6)
+    lines = [
+        "The ministers met at the border on Tuesday and spoke about the water of the",
+        "river, which is low, and the mills that stand still by it now, and some more of the",
+    ]
+    maker.lines(72, 150, lines)
+    maker.line(72 + stringWidth(lines[1], FONT, 11) + 1, 141, "1", 6)
     maker.line(72, 80, "1", 5)
     maker.line(76, 77, "The note says where this was found in the archive.", 8)
     maker.end_page()
     maker.lines(72, 740, ["bridge that was closed since the spring, for want of repairs and of the money", "for them."])
     maker.lines(72, 700, ["Nobody was surprised."])
     (article,), _ = read(maker.done())
-    going_on = "the bridge that was closed since the spring, for want of repairs and of the money for them."
+    going_on = "bridge that was closed since the spring, for want of repairs and of the money for them."
     assert paragraphs(article) == [
-        f"The ministers met at the border on Tuesday and spoke about the water of the river and {going_on}",
+        " ".join([*lines, going_on]),
         "1 The note says where this was found in the archive.",
         "Nobody was surprised.",
     ]
@@ -210,6 +214,15 @@ def test_what_runs_across_the_page_is_left_out(read: Read) -> None:
     (article,), log = read(maker.done())
     assert article.text == SENTENCES.strip()
     assert dropped(log) == ["DRAFT"]
+
+
+def test_a_paragraph_does_not_go_on_in_the_labels_of_a_figure(read: Read) -> None:
+    maker = PdfMaker()
+    y = maker.wrapped(SENTENCES.replace(".", "") + "and then")
+    maker.lines(400, y + 40, ["source", "the device"])
+    maker.wrapped(f"the talks ended. {SENTENCES}", y=y - 40)
+    (article,), _ = read(maker.done())
+    assert [text[:9] for text in paragraphs(article)] == ["The minis", "source th", "the talks"]
 
 
 def test_a_page_that_is_turned_is_read(read: Read) -> None:

@@ -7,7 +7,6 @@ although the next word had room on it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -38,8 +37,22 @@ _WIDE_GAP = 1.2
 """In the distance of the lines: a paragraph ends at a wider gap."""
 _INDENT = 0.8
 """In the font size."""
+_NARROW = 0.5
+"""Share of the width of a column: what stands in a narrower one does not go on in it."""
 _ROOM = 0.3
 """Share of the width of a column: after a line that leaves more, a new paragraph begins though no sentence ends."""
+
+
+class _Column(NamedTuple):
+    """Where the lines of a flow stand: its edges, and the usual distance of its lines in font sizes."""
+
+    left: float
+    right: float
+    pitch: float
+
+    @property
+    def width(self) -> float:
+        return max(self.right - self.left, 1.0)
 
 
 @dataclass(slots=True)
@@ -47,8 +60,8 @@ class Paragraph:
     """Lines that make a paragraph, a heading, a table or a note."""
 
     lines: list[Line]
+    column: _Column
     aside: bool = False
-    right: float = 0.0
 
     @property
     def size(self) -> float:
@@ -141,7 +154,7 @@ def paragraphs_of_lines(pages: Sequence[Sequence[Line]]) -> Iterator[Paragraph]:
                     asides.append(paragraph)
                 elif going_on is not None and _goes_on(going_on, paragraph, is_first=_is_first(paragraphs, at)):
                     going_on.lines += paragraph.lines
-                    going_on.right = paragraph.right
+                    going_on.column = paragraph.column
                 else:
                     yield from _closed(going_on, asides)
                     going_on, asides = paragraph, []
@@ -175,18 +188,6 @@ def _is_below(before: Line, line: Line) -> bool:
     return line.base < before.base + 0.5 * line.size and line.left < before.right and line.right > before.left
 
 
-class _Column(NamedTuple):
-    """Where the lines of a flow stand: its edges, and the usual distance of its lines in font sizes."""
-
-    left: float
-    right: float
-    pitch: float
-
-    @property
-    def width(self) -> float:
-        return max(self.right - self.left, 1.0)
-
-
 def _paragraphs_of_flow(flow: list[Line]) -> list[Paragraph]:
     """Part the lines of a column into paragraphs."""
     column = _Column(min(line.left for line in flow), max(line.right for line in flow), _pitch(flow))
@@ -194,7 +195,7 @@ def _paragraphs_of_flow(flow: list[Line]) -> list[Paragraph]:
     for at, line in enumerate(flow):
         after = flow[at + 1] if at + 1 < len(flow) else None
         if not paragraphs or _begins(paragraphs[-1].lines, line, after, column):
-            paragraphs.append(Paragraph([], right=column.right))
+            paragraphs.append(Paragraph([], column))
         paragraphs[-1].lines.append(line)
     return paragraphs
 
@@ -301,12 +302,10 @@ def _goes_on(before: Paragraph, paragraph: Paragraph, *, is_first: bool) -> bool
     last, line = before.lines[-1], paragraph.lines[0]
     if not is_first or before.is_table or paragraph.is_table or _is_other_font(last, line) or _ends(before):
         return False
-    if last.text[-1:] in _HYPHENS or line.text[:1].islower():
+    if before.column.width < _NARROW * paragraph.column.width:  # labels of a figure
+        return False
+    if last.text[-1:] in _HYPHENS:
         return True
-    is_full = before.right - last.right < max(0.1 * (before.right - last.left), 1.2 * _first_word(line))
-    return len(before.lines) > 1 and is_full and not _LIST.match(line.text)
-
-
-def page_of(starts: Sequence[tuple[int, int]], at: int) -> int:
-    """Return the page that holds the character ``at``."""
-    return starts[max(0, bisect_left(starts, (at + 1,)) - 1)][1]
+    room = before.column.right - last.right
+    is_full = room < max(0.1 * before.column.width, 1.2 * _first_word(line))
+    return is_full and (line.text[:1].islower() or (len(before.lines) > 1 and not _LIST.match(line.text)))
