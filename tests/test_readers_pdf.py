@@ -389,3 +389,10 @@ def test_a_library_that_is_not_installed_is_named_with_the_remedy(monkeypatch: p
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     (about,) = _pdf_pages._answer(b"")
     assert pdf._reason_against(about) == 'needs "pdf" support: pip install "semsearch[pdf]"'
+
+
+def test_what_lies_where_the_user_is_is_not_run(read: Read) -> None:
+    for name in ("pypdfium2", "json", "semsearch"):
+        Path(f"{name}.py").write_text("raise SystemExit('run')")
+    _pdf_process._end()  # the next document starts another process, from here
+    assert len(read(pdf_of([[SENTENCES]]))[0]) == 1
