@@ -350,6 +350,19 @@ def test_too_many_pages_are_refused_unread(read: Read, monkeypatch: pytest.Monke
     assert len(read(pdf_of([[SENTENCES]] * 3))[0]) == 1  # nothing of the other one is left in the pipe
 
 
+def test_too_many_pieces_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "MOST_PIECES", 3)
+    articles, log = read(pdf_of([[SENTENCES], [SENTENCES]]))
+    assert (articles, problems(log)) == ([], ["a.pdf: is drawn in more than 3 pieces: print it into a new PDF"])
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_places_that_are_on_no_page_are_brought_back(number: float) -> None:
+    run = _pdf_pages._Run("a", (number, 1.0), (2.0, number), number, bold=False, angle=0.0)
+    piece = _pdf_pages._turned_back(run, 0.0)
+    assert all(abs(at) <= 20_000 for at in piece[1:5])
+
+
 def test_too_much_text_is_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "MOST_BYTES", 100)
     articles, log = read(pdf_of([[SENTENCES]]))

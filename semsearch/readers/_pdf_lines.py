@@ -18,6 +18,7 @@ __all__ = ["Line", "Running", "body_size", "lines_of", "running_heads"]
 
 _COLUMN_ROWS = 4
 """So many rows of two texts side by side make two columns of them."""
+_MOST_COLUMNS = 12
 _COLUMN_TEXT = 18
 """Characters; shorter pieces side by side are cells of a table."""
 _OUTER_ROWS = 3
@@ -131,7 +132,7 @@ def _column_starts(rows: Sequence[Sequence[Piece]]) -> list[float]:
     for left, count in sorted(lefts.items()):
         if count + lefts[left + 1] >= _COLUMN_ROWS and (not starts or 4 * left - starts[-1] > 40):
             starts.append(4 * left - 4)
-    return starts
+    return starts if len(starts) < _MOST_COLUMNS else []
 
 
 def _by_column(rows: Sequence[Sequence[Piece]], starts: Sequence[float]) -> Iterator[Piece]:

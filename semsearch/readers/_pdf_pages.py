@@ -33,6 +33,8 @@ _GAP = 1.2
 _RAISED = 0.85
 """In the font size of its line: a number that is smaller refers to a note."""
 
+_MOST_POINTS = 20_000.0
+"""A page has at most 14,400."""
 _UNITS = frozenset({"m", "km", "cm", "mm", "ft", "mi", "in", "yd"})  # of which there are squares
 
 
@@ -154,7 +156,12 @@ def _turned_back(run: _Run, angle: float) -> Piece:
     right = run.end[0] * cosine + run.end[1] * sine
     base = run.begin[1] * cosine - run.begin[0] * sine
     right = max(left, right)
-    return Piece(run.text, round(left, 1), round(right, 1), round(base, 1), round(run.size, 1), run.bold)
+    return Piece(run.text, _bounded(left), _bounded(right), _bounded(base), _bounded(run.size), run.bold)
+
+
+def _bounded(points: float) -> float:
+    """Return a place or size as a page can have it: a document may state any number, and some that are none."""
+    return 0.0 if math.isnan(points) else round(max(-_MOST_POINTS, min(_MOST_POINTS, points)), 1)
 
 
 class _Reader:

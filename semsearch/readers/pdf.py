@@ -23,6 +23,8 @@ __all__ = ["read_pdf"]
 MOST_FILE_BYTES = 512 << 20
 """Of a file, most of it pictures. The process that reads it holds all of it."""
 MOST_PAGES = 5_000
+MOST_PIECES = 1_000_000
+"""Of lines: a page has a hundred or two. Each is kept until the paragraphs are known, which takes half a kilobyte."""
 _UNREADABLE = 0.3
 """Share of the characters that mean nothing, from which on the fonts do not say what they show."""
 _PAGES_NAMED = 5
@@ -107,9 +109,12 @@ def _reason_against(about: Mapping[str, Any]) -> str | None:
 
 def _pages(answers: Iterator[Any]) -> tuple[list[Page], str | None]:
     pages: list[Page] = []
-    characters = 0
+    characters = pieces_until_now = 0
     for stated, width, height, pieces, turned, images, error in answers:
         characters += sum(len(piece[0]) for piece in pieces)
+        pieces_until_now += len(pieces)
+        if pieces_until_now > MOST_PIECES:
+            return [], f"is drawn in more than {MOST_PIECES:,} pieces: print it into a new PDF"
         if characters > MOST_BYTES:
             return [], f"has more than {MOST_BYTES:,} characters, which no article has: split it"
         label = " ".join(without_controls(stated).split()) or str(len(pages) + 1)
