@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import tantivy
@@ -124,7 +124,7 @@ _SIGNS = (  # of scripts without spaces, and of Korean, whose words end in other
     "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u1100-\u11ff"
     "\U00020000-\U0003fffd"
 )
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]")
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 
 
 def _words_in(letters: str) -> str:
@@ -132,8 +132,8 @@ def _words_in(letters: str) -> str:
     return rf"(?<!\w)[{letters}]+(?:\W+(?:[{letters}]+|\d+))*(?!\w)"
 
 
-_OTHER_SCRIPT = re.compile(f"[{_CYRILLIC}{_ARABIC}{_GREEK}{_INDIC}{_SIGNS}]")
-_RUN = re.compile(
+_OTHER_SCRIPT = f"[{_CYRILLIC}{_ARABIC}{_GREEK}{_INDIC}{_SIGNS}]"
+_RUN = (
     f"(?P<signs>[{_SIGNS}]+)|(?P<indic>[{_INDIC}]+)|(?P<cyrillic>{_words_in(_CYRILLIC)})"
     f"|(?P<arabic>{_words_in(_ARABIC)})|(?P<greek>{_words_in(_GREEK)})"
 )
@@ -144,10 +144,15 @@ _SCRIPT_OF |= dict.fromkeys(("ja", "km", "ko", "my", "th", "zh"), "signs")
 _ASSUMED = {"latin": "en", "cyrillic": "ru", "arabic": "ar", "greek": "el"}
 """Whose stems the words of a script have in an index that has no language of it: its stop words are terms."""
 
-_SIGN = re.compile(f"[{_SIGNS}]")
 _WIDE = re.compile("[\u3300-\u33ff\uf900-\ufaff\ufb00-\ufdff\ufe70-\ufefc\uff01-\uffdc\u2e80-\u2fd5]+")
 _INVISIBLE = re.compile(f"[\u00ad\u200d\u2060\ufeff]|(?<=[{_CYRILLIC}])[\u0300\u0301]")
 """What stands in a word and is no letter: where it may be parted, and in Cyrillic where its stress is."""
+
+
+@cache
+def _pattern(of: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first needed: these take milliseconds, which an English query need not wait for."""
+    return re.compile(of)
 
 
 class Analyzer:
@@ -167,18 +172,18 @@ class Analyzer:
             raise ValueError(f"there is no analysis for the languages {', '.join(languages) or 'none'}")
         self.languages = tuple(sorted(set(languages)))
         self._chains: dict[str, _Chain] = {}
-        self._of_word = lru_cache(maxsize=_WORDS_KEPT)(self._terms_of_word)
+        self._words: dict[tuple[str, str], list[str]] = {}
 
     def terms(self, text: str) -> list[str]:
         """Return the terms of ``text``: without stop words, the words' in their order."""
         if text.isascii():
             return self._of_script("latin", text)
         text = _normalised(text)
-        if not _OTHER_SCRIPT.search(text):
+        if not _pattern(_OTHER_SCRIPT).search(text):
             return self._of_script("latin", text)
         found = []
         at = 0
-        for run in _RUN.finditer(text):
+        for run in _pattern(_RUN).finditer(text):
             found += self._of_script("latin", text[at : run.start()])
             script = str(run.lastgroup)
             if script == "signs":
@@ -195,15 +200,15 @@ class Analyzer:
         """
         if not text.isascii():
             text = _normalised(text)
-            if _OTHER_SCRIPT.search(text):
-                text = _SIGN.sub(r" \g<0> ", _arabic(text))
-                text = _RUN.sub(_as_it_stands, text)
+            if _pattern(_OTHER_SCRIPT).search(text):
+                text = _pattern(f"[{_SIGNS}]").sub(r" \g<0> ", _arabic(text))
+                text = _pattern(_RUN).sub(_as_it_stands, text)
         return list(self._exact.analyze(text))
 
     def _of_script(self, script: str, text: str) -> list[str]:
         languages = self._languages_of(script)
         if len(languages) > 1:
-            return [term for word in self._splitter.analyze(text) for term in self._of_word(script, word)]
+            return [term for word in self._splitter.analyze(text) for term in self._terms_of_word(script, word)]
         if script not in self._chains:
             (language,) = languages or (_ASSUMED[script],)
             self._chains[script] = _Chain(language, stops=bool(languages))
@@ -217,13 +222,19 @@ class Analyzer:
 
         What only some of them pass over may be a word of note in another: "war", "die".
         """
+        known = self._words.get((script, word))
+        if known is not None:
+            return known
         languages = self._languages_of(script)
-        if not any(self._chain(language, stops=True).terms(word) for language in languages):
-            return []
-        terms = self._exact.analyze(word)  # without accents from the beginning: not each of the stemmers knows them
-        for language in languages:
-            terms = [stem for term in terms for stem in self._chain(language, stops=False).terms(term)]
-        return list(terms)
+        terms: list[str] = []
+        if any(self._chain(language, stops=True).terms(word) for language in languages):
+            terms = self._exact.analyze(word)  # without accents from the beginning: not each stemmer knows them
+            for language in languages:
+                terms = [stem for term in terms for stem in self._chain(language, stops=False).terms(term)]
+        if len(self._words) >= _WORDS_KEPT:
+            self._words.clear()
+        self._words[script, word] = terms
+        return terms
 
     def _chain(self, language: str, *, stops: bool) -> _Chain:
         """Return the chain of one of several languages of a script."""
@@ -287,7 +298,7 @@ def _signs_together(run: str) -> list[str]:
     if len(run) == 1:
         return [run]
     pairs = [run[at : at + 2] for at in range(len(run) - 1)]
-    return pairs + _HAN.findall(run)
+    return pairs + _pattern(f"[{_HAN}]").findall(run)
 
 
 def _as_it_stands(run: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -101,25 +102,39 @@ _LEAD = 1.5  # over the next language
 _KANA = 0.05  # of the signs of a Japanese text, at least
 
 _SCRIPTS = (
-    ("latin", "A-Za-zÀ-ÖØ-öø-ʯḀ-ỿ"),
-    ("cyrillic", "Ѐ-ԯ"),
-    ("arabic", "ء-ي\u066e-ۓ\u06ee-ۿݐ-ݿ"),
-    ("greek", "Ͱ-Ͽἀ-῾"),
-    ("kana", "ぁ-ゖァ-ヺ"),
-    ("han", "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"),
-    ("hangul", "가-힣ᄀ-ᇿ"),
-    ("th", "ก-ฺเ-๎"),
-    ("my", "က-႟"),
-    ("km", "ក-៓"),
-    ("he", "א-ת"),
-    ("hi", "ऄ-ॿ"),
-    ("bn", "ঀ-৿"),
-    ("ta", "\u0b80-\u0bff"),
-    ("te", "\u0c00-\u0c7f"),
-    ("ka", "ა-ჿ"),
-    ("hy", "Ա-և"),
-)
-_LETTERS_OF = tuple((script, re.compile(f"[{letters}]")) for script, letters in _SCRIPTS)
+    (0x0041, 0x005A, "latin"),
+    (0x0061, 0x007A, "latin"),
+    (0x00C0, 0x00D6, "latin"),
+    (0x00D8, 0x00F6, "latin"),
+    (0x00F8, 0x02AF, "latin"),
+    (0x0370, 0x03FF, "greek"),
+    (0x0400, 0x052F, "cyrillic"),
+    (0x0531, 0x0587, "hy"),
+    (0x05D0, 0x05EA, "he"),
+    (0x0621, 0x064A, "arabic"),
+    (0x066E, 0x06D3, "arabic"),
+    (0x06EE, 0x06FF, "arabic"),
+    (0x0750, 0x077F, "arabic"),
+    (0x0904, 0x097F, "hi"),
+    (0x0980, 0x09FF, "bn"),
+    (0x0B80, 0x0BFF, "ta"),
+    (0x0C00, 0x0C7F, "te"),
+    (0x0E01, 0x0E3A, "th"),
+    (0x0E40, 0x0E4E, "th"),
+    (0x1000, 0x109F, "my"),
+    (0x10D0, 0x10FF, "ka"),
+    (0x1100, 0x11FF, "hangul"),
+    (0x1780, 0x17D3, "km"),
+    (0x1E00, 0x1EFF, "latin"),
+    (0x1F00, 0x1FFE, "greek"),
+    (0x3041, 0x3096, "kana"),
+    (0x30A1, 0x30FA, "kana"),
+    (0x3400, 0x9FFF, "han"),
+    (0xAC00, 0xD7A3, "hangul"),
+    (0xF900, 0xFAFF, "han"),
+    (0x20000, 0x3FFFD, "han"),
+)  # ranges of letters, ascending; a script of one language is called by its code
+_STARTS = [start for start, _, _ in _SCRIPTS]
 _SIGNS = {"kana", "han", "hangul"}
 _WORD = re.compile(r"[^\W\d_]+")
 _LANGUAGE_CODE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]+)*", re.ASCII)
@@ -128,11 +143,10 @@ for _language, _words in FUNCTION_WORDS.items():
     for _word in set(_words):
         _LANGUAGES_OF_WORD.setdefault(_word, []).append(_language)
 
-_UNSEGMENTED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]"
-)
-"""The signs of scripts that put no space between words: Thai, Lao, Burmese, Khmer, kana and Han."""
+_UNSEGMENTED = {"han", "kana", "km", "my", "th"}
+"""Scripts that put no space between words."""
+
+_MARKS_OF_KANA = "ー々〆〇ゝゞヽヾ"  # belong to a word, and are of either script
 
 _INDEXED_SHARE = 0.1
 """Of a corpus's articles: so many must be of a language for the index to know its words' forms."""
@@ -158,7 +172,7 @@ def language_code(stated: object) -> str | None:
 
 def is_unsegmented(character: str) -> bool:
     """Say whether a character is of a script that puts no space between words."""
-    return bool(_UNSEGMENTED.match(character))
+    return _script_of(character) in _UNSEGMENTED or character in _MARKS_OF_KANA
 
 
 def detect_language(text: str) -> str | None:
@@ -166,11 +180,14 @@ def detect_language(text: str) -> str | None:
     text = text[:_MOST_TEXT].lower()
     if text.isascii():
         return _by_words(text)
-    counts = {script: len(letters.findall(text)) for script, letters in _LETTERS_OF}
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        counts[_script_of(character)] += count
+    del counts[""]  # what is no letter
     signs = sum(counts[script] for script in _SIGNS)
     if signs >= _LEAST_SIGNS and signs * 2 >= sum(counts.values()) - signs:
         return _by_signs(counts)
-    script = max(counts, key=lambda script: counts[script])
+    script = max(sorted(counts), key=lambda script: counts[script], default="latin")
     if script == "latin":
         return _by_words(unicodedata.normalize("NFC", text))
     if counts[script] < _LEAST_LETTERS or counts[script] * 3 < sum(counts.values()) * 2:
@@ -210,6 +227,12 @@ def analysed_languages(shares: Mapping[str, float]) -> tuple[str, ...]:
     """
     known = sum(shares.values())
     return tuple(sorted(one for one in shares if shares[one] >= _INDEXED_SHARE * known)) or (_DEFAULT,)
+
+
+def _script_of(character: str) -> str:
+    """Return the script of a letter; an empty string for what is none, or of another script."""
+    at = bisect_right(_STARTS, ord(character)) - 1
+    return _SCRIPTS[at][2] if at >= 0 and ord(character) <= _SCRIPTS[at][1] else ""
 
 
 def _by_words(text: str) -> str | None:
