@@ -8,10 +8,12 @@ from dataclasses import dataclass
 __all__ = ["Query", "parse_query"]
 
 _MARKS = '"“”„«»'
+_UNSPACED = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"  # scripts in which marks stand between letters
 # A mark that follows a letter or digit closes or is an inch or second (5"); one before a letter or digit opens. The
-# French put a space after the mark that opens, and another one before the mark that closes.
-_OPENING = re.compile(rf"(?<![^\W_])(?:[{_MARKS}](?=\S)|«(?=\s))")
-_CLOSING = re.compile(rf"[{_MARKS}](?![^\W_])")
+# French put a space after the mark that opens, and another one before the mark that closes; Chinese and Japanese
+# neither before the one nor after the other.
+_OPENING = re.compile(rf"(?:(?<![^\W_])|(?<=[{_UNSPACED}]))(?:[{_MARKS}](?=\S)|«(?=\s))")
+_CLOSING = re.compile(rf"[{_MARKS}](?:(?![^\W_])|(?=[{_UNSPACED}]))")
 
 
 @dataclass(frozen=True, slots=True)

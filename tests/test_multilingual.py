@@ -9,6 +9,7 @@ import pytest
 
 from semsearch import Article, build_index, open_index
 from semsearch.embedders import language_warning, languages_of_model
+from semsearch.queries import Query, parse_query
 from tests.command import Run, runner
 from tests.embedder import WordEmbedder
 from tests.models import make_model, unigram_tokenizer
@@ -142,6 +143,7 @@ def test_an_article_is_found_by_its_own_text(index: Path, code: str) -> None:
         ("منازل المدينة", "ar"),
         ("重要的国家设施", "zh"),
         ("町の家々", "ja"),
+        ("守っている", "ja"),
     ],
 )
 def test_a_phrase_is_found_in_every_script(index: Path, phrase: str, code: str) -> None:
@@ -149,6 +151,19 @@ def test_a_phrase_is_found_in_every_script(index: Path, phrase: str, code: str) 
         assert [hit.article.id for hit in searcher.search(f'"{phrase}"', k=5, mode="lexical")] == [code]
         backwards = phrase[::-1]
         assert list(searcher.search(f'"{backwards}"', k=5, mode="lexical")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "phrases"),
+    [
+        ("关于“国家设施”的报道", "关于国家设施的报道", ("国家设施",)),
+        ('关于"国家设施"的报道', "关于国家设施的报道", ("国家设施",)),
+        ("“町の家々”を守る«兵士»", "町の家々を守る兵士", ("町の家々", "兵士")),
+        ('5" pipes', '5" pipes', ()),
+    ],
+)
+def test_phrases_need_no_spaces_around_them_where_words_have_none(query: str, text: str, phrases: tuple[str]) -> None:
+    assert parse_query(query) == Query(text, phrases)
 
 
 # --- the warning ----------------------------------------------------------------------------------------------------
