@@ -67,7 +67,7 @@ index in {index}
   articles    2
   passages    2
   tokens      27 indexed, 0 truncated
-  languages   of no certain one
+  languages   English 50%
   model       words (64 dimensions)
   size        SIZE
   of which    nothing is vectors of tokens: there are none
