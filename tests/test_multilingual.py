@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from semsearch import Article, build_index, open_index
+from semsearch import Article, build_index, open_index, repair_index, update_index
 from semsearch.embedders import language_warning, languages_of_model
 from semsearch.queries import Query, parse_query
+from semsearch.storage import read_manifest
 from tests.command import Run, runner
 from tests.embedder import WordEmbedder
 from tests.models import make_model, unigram_tokenizer
@@ -151,6 +153,53 @@ def test_a_phrase_is_found_in_every_script(index: Path, phrase: str, code: str) 
         assert [hit.article.id for hit in searcher.search(f'"{phrase}"', k=5, mode="lexical")] == [code]
         backwards = phrase[::-1]
         assert list(searcher.search(f'"{backwards}"', k=5, mode="lexical")) == []
+
+
+def terms_are_made_for(index: Path) -> set[str]:
+    (generation,) = [index / "generations" / (index / "CURRENT").read_text().split()[0]]
+    found = {(generation / "lexical" / unit / "languages.json").read_text() for unit in ("articles", "passages")}
+    assert len(found) == 1
+    return set(json.loads(found.pop()))
+
+
+def answers(index: Path, words: WordEmbedder) -> list[list[tuple[str, float]]]:
+    with open_index(index, embedder=words) as searcher:
+        return [[(hit.article.id, hit.score) for hit in searcher.search(ASKED[code], mode="lexical")] for code in ASKED]
+
+
+def test_an_update_that_changes_the_languages_gives_what_a_rebuild_gives(
+    words: WordEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semsearch.lexical._FEWEST", 1)
+    monkeypatch.setattr("semsearch.lexical._MOST_CHANGED", 1.0)
+    index = tmp_path / "index"
+    german = [Article(f"de-{number}", f"{ARTICLES['de']} {number}") for number in range(12)]
+    others = [Article(code, ARTICLES[code]) for code in ("en", "fr", "ru")]
+    build_index(german, index, embedder=words)
+    assert terms_are_made_for(index) == {"de"}
+
+    update_index(index, add=others[:1], embedder=words)  # one of 13 is not a tenth
+    assert terms_are_made_for(index) == {"de"}
+    update_index(index, add=others[1:], remove=[f"de-{number}" for number in range(3, 12)], embedder=words)
+
+    build_index([*german[:3], *others], tmp_path / "anew", embedder=words)
+    assert terms_are_made_for(index) == terms_are_made_for(tmp_path / "anew") == {"de", "en", "fr", "ru"}
+    assert answers(index, words) == answers(tmp_path / "anew", words)
+
+
+def test_a_repair_makes_the_words_of_the_same_languages_anew(words: WordEmbedder, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    build_index([Article(code, ARTICLES[code]) for code in ("de", "ru")], index, embedder=words)
+    before = answers(index, words)
+    (damaged, *_) = index.rglob("lexical/passages/languages.json")
+    damaged.write_bytes(b'["en"]')
+
+    report = repair_index(index)
+
+    assert report.mended == ("lexical/passages/languages.json",)
+    assert terms_are_made_for(index) == {"de", "ru"}
+    assert answers(index, words) == before
+    assert read_manifest(index)[1].languages == {"de": 0.5, "ru": 0.5}
 
 
 @pytest.mark.parametrize(
