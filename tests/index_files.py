@@ -29,6 +29,7 @@ LEXICAL_PATTERNS = [
     for unit in ("articles", "passages")
     for name in (
         "documents.i4",
+        "languages.json",
         "meta.json",
         ".managed.json",
         "*.fast",

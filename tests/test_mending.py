@@ -56,7 +56,13 @@ def is_whole(index: Path) -> bool:
 
 # --- repair -----------------------------------------------------------------------------------------------------------
 
-DERIVED = ["dense.codes", "lexical/articles/meta.json", "lexical/passages/*.idx", "lexical/passages/documents.i4"]
+DERIVED = [
+    "dense.codes",
+    "lexical/articles/meta.json",
+    "lexical/passages/*.idx",
+    "lexical/passages/documents.i4",
+    "lexical/passages/languages.json",
+]
 
 
 def remove(path: Path) -> None:
