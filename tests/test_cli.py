@@ -187,6 +187,8 @@ def test_a_build_reports_what_it_did(run: Run, news: Path, tiny_model: Path, tmp
         "ignored": {},
         "bytes": size,
         "unchanged": False,
+        "languages": {"en": 0.5},
+        "warnings": [],
     }
 
 
@@ -311,7 +313,7 @@ def test_status_prints_the_manifest(run: Run, word_index: Path) -> None:
     expected = {"type": "status", "version": 3, "index": str(word_index), "generation": generation(word_index).name}
     printed = run("status", "--index", word_index).only()
     (only,) = printed.pop("generations")
-    assert printed == {**expected, **manifest, "drift": None}
+    assert printed == {**expected, **manifest, "drift": None, "warnings": []}
     assert (only["id"], only["is_live"], only["articles"]) == (expected["generation"], True, 2)
     assert manifest["counts"]["articles"] == 2
     assert manifest["embedder"]["name"] == "words"
