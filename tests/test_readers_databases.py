@@ -148,6 +148,28 @@ def test_a_group_of_rows_is_not_read_as_a_whole() -> None:
         articles.close()  # type: ignore[attr-defined]
 
 
+LONG = "word " * (1 << 20)  # 5 MiB
+
+
+def test_a_long_text_that_stands_in_every_row_is_in_memory_a_few_times() -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array([LONG]))
+    pq.write_table(pa.table({"text": column}), "a.parquet", dictionary_pagesize_limit=64 << 20, store_schema=False)
+    assert Path("a.parquet").stat().st_size < 1 << 20  # and stands for 250 GB
+    before = pa.total_allocated_bytes()
+    with Path("a.parquet").open("rb") as file:
+        articles = FORMATS[".parquet"](file, Origin("a", "a"), ReadingLog(raises=True))
+        assert {len(next(articles).article.text) for _ in range(600)} == {len(LONG)}
+        assert pa.total_allocated_bytes() - before < 100 << 20
+        articles.close()  # type: ignore[attr-defined]
+
+
+def test_a_column_that_a_few_bytes_stand_for_is_a_problem() -> None:
+    pq.write_table(pa.table({"text": [LONG] * 60}), "a.parquet", compression="zstd", use_dictionary=False)
+    articles, (said,) = read("a.parquet")
+    assert articles == []
+    assert "300 MiB are packed into " in said
+
+
 def test_without_the_library_what_brings_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     write_table("a.parquet", pa.table(ROWS))
     Path("b.csv").write_text("text\nOne.\n")

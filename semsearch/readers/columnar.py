@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from semsearch.errors import CorpusError
 from semsearch.readers._extras import missing
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._records import FewWords, Record, articles_of, columns_fit
@@ -16,9 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read_arrow", "read_parquet", "rows_of"]
 
-_ROWS = 256
-"""Of a batch: what is in memory of a Parquet file, as many articles as are some megabytes."""
+_ROWS = 16
+"""Of a batch. More are no faster to speak of, and one long text that stands in every row is as often in memory."""
 _BUFFER = 1 << 20
+_BOMB = 64 << 20
+"""Bytes of a group of rows; fewer fill no memory, however few bytes they are packed into."""
+_PACKED = 200
+"""How many bytes one byte may stand for in a larger one; of texts it is ten, of those that are much alike thirty."""
 _LONG = 64  # bits
 _LARGEST_STRUCTURE = 64 << 20
 """Bytes that the description of a Parquet file may take; one of a million row groups takes as much."""
@@ -47,13 +53,15 @@ class _Table(NamedTuple):
 def _read(stream: BinaryIO, origin: Origin, log: ReadingLog, opened: Callable[[BinaryIO], _Table]) -> Iterator[Located]:
     few = FewWords(log)
     try:
-        import pyarrow as pa
+        import pyarrow as pa  # noqa: F401
     except ImportError:
         log.problem(origin.place, missing("parquet"))
         return
     try:
         yield from _articles(opened(stream), origin, few)
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+    except CorpusError:
+        raise  # of the log, which was told to
+    except Exception as error:  # noqa: BLE001 - what is damaged provokes whatever it may
         reason = " ".join(str(error).split()) or type(error).__name__
         few.problem(origin.place, f"is damaged, or no such file, not read from here on ({reason[:300]})")
     few.finish(origin.place)
@@ -93,6 +101,10 @@ def _values(column: Any) -> list[Any]:
     import pyarrow as pa
 
     kind = column.type
+    if pa.types.is_dictionary(kind):  # what stands in many rows is one value, however long
+        numbers = column.indices.to_pylist()
+        words = {number: column.dictionary[number].as_py() for number in set(numbers) if number is not None}
+        return [words.get(number) for number in numbers]
     if pa.types.is_duration(kind):
         column = column.cast(pa.int64())
     elif pa.types.is_time64(kind):
@@ -130,9 +142,21 @@ def _parquet(stream: BinaryIO) -> _Table:
         thrift_string_size_limit=_LARGEST_STRUCTURE,
         thrift_container_size_limit=_LARGEST_STRUCTURE // 16,
     )
+    _require_no_bomb(file.metadata, stream.seek(0, os.SEEK_END))
     return _Table(
         file.schema_arrow, lambda columns: file.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False)
     )
+
+
+def _require_no_bomb(metadata: Any, size: int) -> None:
+    """Raise a ValueError of rows that a few bytes of a file of this size stand for: a page is unpacked as a whole.
+
+    What the metadata say of each column is not asked for: where they are damaged, that ends the process.
+    """
+    for number in range(metadata.num_row_groups):
+        unpacked = metadata.row_group(number).total_byte_size
+        if unpacked > max(_BOMB, _PACKED * size):
+            raise ValueError(f"{unpacked >> 20} MiB are packed into {size >> 10} KiB")
 
 
 def _ipc(stream: BinaryIO) -> _Table:
