@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from semsearch import Article, ReadingLog, read_articles
-from semsearch.readers import epub, restructuredtext, rtf
+from semsearch.readers.documents import epub, restructuredtext, rtf
 from tests.documents import epub_of, zip_of
 
 Read = Callable[[str, "str | bytes"], tuple[list[Article], ReadingLog]]

@@ -15,9 +15,9 @@ from benchmarks.html import measure, read_pages
 from semsearch import Article, ReadingLog, read_articles
 from semsearch.passages import find_paragraphs
 from semsearch.readers._dates import parse_date
-from semsearch.readers._html_dates import url_stamp
 from semsearch.readers._log import Origin
 from semsearch.readers.html import read_html
+from semsearch.readers.html._dates import url_stamp
 from tests.pages import NEWS_PAGE, PARAGRAPHS, TEXT, linked, page, paragraphs, read, text_of
 
 # --- the article

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from semsearch import Article, ReadingLog
-from semsearch.readers import _mbox, _mime
 from semsearch.readers._budget import Budget
 from semsearch.readers._log import Origin
 from semsearch.readers._packed import Metered, buffered
-from semsearch.readers.mail import read_mailbox
+from semsearch.readers.mail import _mbox, _mime, read_mailbox
 from tests.reading import problems, read, texts, zip_of
 
 DAY = dt.date(2022, 1, 7)

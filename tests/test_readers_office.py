@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from semsearch import Article, ReadingLog, read_articles
-from semsearch.readers import _package
+from semsearch.readers.documents import _package
 from tests.documents import docx_of, odt_of, zip_of
 
 Read = Callable[[str, bytes], tuple[list[Article], ReadingLog]]

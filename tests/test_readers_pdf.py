@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from semsearch import Article, ReadingLog, build_index, open_index, read_articles
-from semsearch.readers import _pdf_pages, _pdf_process, pdf
-from semsearch.readers._pdf_layout import Vocabulary
-from semsearch.readers._pdf_lines import Line
+from semsearch.readers import pdf
+from semsearch.readers.pdf import _pages as _pdf_pages
+from semsearch.readers.pdf import _process as _pdf_process
+from semsearch.readers.pdf._layout import Vocabulary
+from semsearch.readers.pdf._lines import Line
 from semsearch.records import page_at
 from tests.documents import BOLD, FONT, PdfMaker, pdf_of
 from tests.embedder import WordEmbedder

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from semsearch import Article, FieldNames, ReadingLog, read_articles
 from semsearch.readers import FORMATS
-from semsearch.readers._json import JsonText
 from semsearch.readers._log import Origin
 from semsearch.readers._text import MOST_BYTES
+from semsearch.readers.tables._json import JsonText
 
 Read = Callable[..., "tuple[list[Article], list[str]]"]
 UNCLOSED = "has a quotation mark that is never closed, not read from here on: close it, or double it if it is text"

@@ -16,7 +16,8 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from semsearch import Article
-from semsearch.readers import _http, _warc
+from semsearch.readers.warc import _http
+from semsearch.readers.warc import _records as _warc
 from tests.reading import problems, read, texts, zip_of
 
 PLAIN = "text/plain; charset=utf-8"

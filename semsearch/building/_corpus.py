@@ -10,7 +10,7 @@ from typing import Any
 
 from semsearch.errors import CorpusError
 from semsearch.readers import Choice, CorpusFile, Located, ReadingLog, corpus_files
-from semsearch.readers.objects import Frame, RowReader, articles_of_mappings, articles_of_table, table_of
+from semsearch.readers.tables.objects import Frame, RowReader, articles_of_mappings, articles_of_table, table_of
 from semsearch.records import Article, FieldNames, FileGlobs
 from semsearch.storage import ReadFile
 

@@ -17,7 +17,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from semsearch.readers import _budget, _members, _mime, _packed, archives, mail
+from semsearch.readers import _budget, _members, _packed, archives, mail
+from semsearch.readers.mail import _mime
 from tests.reading import tar_of, zip_of
 from tests.torture import hostile
 from tests.torture.figures import scaled

@@ -27,7 +27,9 @@ import semsearch.building
 import semsearch.lexical
 import semsearch.searching  # noqa: F401 - whatever the children need is imported once
 from semsearch import SemsearchError, build_index, open_index
-from semsearch.readers import FORMATS, ReadingLog, _sources, _text, jsonlines, markdown
+from semsearch.readers import FORMATS, ReadingLog, _sources, _text
+from semsearch.readers.tables import jsonlines
+from semsearch.readers.text import markdown
 from semsearch.storage import open_generation
 from tests.embedder import WordEmbedder
 from tests.torture.figures import scaled

@@ -246,7 +246,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", HARMFUL)
 def test_a_document_that_means_harm_is_read_or_reported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from semsearch.readers import _pdf_process
+    from semsearch.readers.pdf import _process as _pdf_process
 
     monkeypatch.setattr(_pdf_process, "PAGE_SECONDS", 3)
     before = _megabytes()

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of, columns_fit
 from semsearch.readers._streams import text_pieces
 from semsearch.readers._text import MOST_BYTES, too_large
+from semsearch.readers.tables._records import FewWords, Record, articles_of, columns_fit
 
 __all__ = ["read_delimited"]
 

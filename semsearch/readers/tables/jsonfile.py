@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from semsearch.readers._json import JsonText, TooLarge
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of, has_text, listed
 from semsearch.readers._streams import text_pieces
 from semsearch.readers._text import too_large
+from semsearch.readers.tables._json import JsonText, TooLarge
+from semsearch.readers.tables._records import FewWords, Record, articles_of, has_text, listed
 
 __all__ = ["read_json"]
 

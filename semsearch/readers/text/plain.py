@@ -8,9 +8,9 @@ from typing import BinaryIO, NamedTuple
 
 from semsearch.readers._dates import parse_date
 from semsearch.readers._fields import article_from_fields
-from semsearch.readers._furniture import Furniture, dateline_source, is_button, is_dateline, read_furniture
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._text import read_text
+from semsearch.readers.text._furniture import Furniture, dateline_source, is_button, is_dateline, read_furniture
 
 __all__ = ["read_plain"]
 

@@ -11,12 +11,12 @@ from semsearch.readers._extras import missing
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._markup import without_controls
-from semsearch.readers._pdf_layout import Paragraph, Vocabulary, paragraphs_of_lines
-from semsearch.readers._pdf_lines import Line, body_size, lines_of, running_heads
-from semsearch.readers._pdf_pages import Page, Piece
-from semsearch.readers._pdf_process import PdfError, answers_about
-from semsearch.readers._properties import property_fields
 from semsearch.readers._text import MOST_BYTES
+from semsearch.readers.documents._properties import property_fields
+from semsearch.readers.pdf._layout import Paragraph, Vocabulary, paragraphs_of_lines
+from semsearch.readers.pdf._lines import Line, body_size, lines_of, running_heads
+from semsearch.readers.pdf._pages import Page, Piece
+from semsearch.readers.pdf._process import PdfError, answers_about
 
 __all__ = ["read_pdf"]
 
@@ -83,7 +83,7 @@ def _read_pages(stream: BinaryIO, origin: Origin, log: ReadingLog) -> tuple[Mapp
         about = next(answers)
         reason = _reason_against(about)
         if reason is None:
-            pages, reason = _pages(answers)
+            pages, reason = _pages_of(answers)
     except PdfError as error:
         reason = str(error)
     finally:
@@ -107,7 +107,7 @@ def _reason_against(about: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _pages(answers: Iterator[Any]) -> tuple[list[Page], str | None]:
+def _pages_of(answers: Iterator[Any]) -> tuple[list[Page], str | None]:
     pages: list[Page] = []
     characters = pieces_until_now = 0
     for stated, width, height, pieces, turned, images, error in answers:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from semsearch.readers._html_dates import Stamp, Standing
-from semsearch.readers._html_linked import article_of, linked_nodes, names_of, text_of
+from semsearch.readers.html._dates import Stamp, Standing
+from semsearch.readers.html._linked import article_of, linked_nodes, names_of, text_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from semsearch.readers._html_parse import Source
+    from semsearch.readers.html._parse import Source
 
 __all__ = ["Facts", "facts_of"]
 

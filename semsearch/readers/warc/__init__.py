@@ -14,11 +14,11 @@ from semsearch.readers._budget import UnpackError
 from semsearch.readers._days import day_of
 from semsearch.readers._extras import missing
 from semsearch.readers._formats import format_of, pass_over_kind
-from semsearch.readers._http import MOST_BODY, Headers, content_type, decoded_body, parse_headers, with_mark
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._members import UniqueNames, drain, is_too_deep, outermost, read_member
 from semsearch.readers._packed import unpacked
-from semsearch.readers._warc import Record, Records, head_of
+from semsearch.readers.warc._http import MOST_BODY, Headers, content_type, decoded_body, parse_headers, with_mark
+from semsearch.readers.warc._records import Record, Records, head_of
 from semsearch.records import Article
 
 __all__ = ["read_warc"]

@@ -10,9 +10,9 @@ from semsearch.readers._extras import missing
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._markup import Block, joined, row_of, without_controls, without_title
-from semsearch.readers._package import Package, open_package, parse_xml, tag_of
-from semsearch.readers._properties import property_fields
 from semsearch.readers._text import MOST_BYTES, too_large
+from semsearch.readers.documents._package import Package, open_package, parse_xml, tag_of
+from semsearch.readers.documents._properties import property_fields
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

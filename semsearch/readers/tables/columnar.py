@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from semsearch.errors import CorpusError
 from semsearch.readers._extras import missing
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of, columns_fit
 from semsearch.readers._text import MOST_BYTES, too_large
+from semsearch.readers.tables._records import FewWords, Record, articles_of, columns_fit
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,13 +7,13 @@ from typing import Any, BinaryIO
 
 from semsearch.readers._extras import missing
 from semsearch.readers._fields import article_from_fields
-from semsearch.readers._furniture import dateline_source, read_furniture
-from semsearch.readers._html_blocks import Page, blocks_of, count_words
-from semsearch.readers._html_body import Body, find_body
-from semsearch.readers._html_dates import Stamp, Standing, day_comes_first, published_of, url_stamp
-from semsearch.readers._html_facts import Facts, facts_of
-from semsearch.readers._html_parse import Source, parse, read_page
 from semsearch.readers._log import Located, Origin, ReadingLog
+from semsearch.readers.html._blocks import Page, blocks_of, count_words
+from semsearch.readers.html._body import Body, find_body
+from semsearch.readers.html._dates import Stamp, Standing, day_comes_first, published_of, url_stamp
+from semsearch.readers.html._facts import Facts, facts_of
+from semsearch.readers.html._parse import Source, parse, read_page
+from semsearch.readers.text._furniture import dateline_source, read_furniture
 
 __all__ = ["read_html"]
 

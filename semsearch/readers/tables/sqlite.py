@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from semsearch.readers._fields import KNOWN_NAMES
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of, columns_fit, has_text, listed
 from semsearch.readers._text import MOST_BYTES
+from semsearch.readers.tables._records import FewWords, Record, articles_of, columns_fit, has_text, listed
 
 __all__ = ["read_sqlite"]
 

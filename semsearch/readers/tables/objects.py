@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of, columns_fit
+from semsearch.readers.tables._records import FewWords, Record, articles_of, columns_fit
 from semsearch.records import FieldNames
 
 __all__ = ["Frame", "RowReader", "Table", "articles_of_mappings", "articles_of_table", "table_of"]
@@ -150,7 +150,7 @@ def _rows_of_pandas(frame: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _rows_of_arrow(given: Any) -> Iterator[Mapping[str, Any]]:
-    from semsearch.readers.columnar import rows_of
+    from semsearch.readers.tables.columnar import rows_of
 
     batches = given.to_batches(max_chunksize=_ROWS) if hasattr(given, "to_batches") else [given]
     for batch in batches:

@@ -39,12 +39,12 @@ class _Process:
 
     def __init__(self) -> None:
         # In the package's folder and with this process's path: what lies where the user is must not be imported.
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         path = os.pathsep.join([str(root), *(entry for entry in sys.path if Path(entry).is_absolute())])
         its_requests, requests = os.pipe()
         answers, its_answers = os.pipe()
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "semsearch.readers._pdf_pages"],
+            [sys.executable, "-m", "semsearch.readers.pdf._pages"],
             stdin=its_requests,
             stdout=its_answers,
             stderr=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
-from semsearch.readers._pdf_pages import Page, Piece
+from semsearch.readers.pdf._pages import Page, Piece
 
 __all__ = ["Line", "Running", "body_size", "lines_of", "running_heads"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from semsearch.readers._pdf_lines import Line, body_size
+from semsearch.readers.pdf._lines import Line, body_size
 
 __all__ = ["Paragraph", "Vocabulary", "paragraphs_of_lines"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from semsearch.readers._log import Located, Origin, ReadingLog
-from semsearch.readers._records import FewWords, Record, articles_of
 from semsearch.readers._text import MOST_BYTES, marked_encoding, too_large
+from semsearch.readers.tables._records import FewWords, Record, articles_of
 
 __all__ = ["read_jsonlines"]
 

@@ -1,7 +1,7 @@
 """A PDF to the pieces of lines on its pages, by pdfium; run as a program it reads one document after another.
 
 pdfium is written in C++, and what a page of a hostile document makes it do may take any time. So it runs in a process
-of its own, with limits: :mod:`semsearch.readers._pdf_process` starts it, sends it documents and ends it.
+of its own, with limits: :mod:`semsearch.readers.pdf._process` starts it, sends it documents and ends it.
 
 The conversation: a line with the number of bytes, and the bytes; then lines of JSON come back, first the document's
 (``{"pages": 3, "properties": {...}}`` or ``{"error": "..."}``), then one a page, which is a :class:`Page`.

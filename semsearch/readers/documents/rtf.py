@@ -11,8 +11,8 @@ from semsearch.readers._extras import missing
 from semsearch.readers._fields import article_from_fields
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._markup import without_controls
-from semsearch.readers._properties import property_fields
 from semsearch.readers._text import MOST_BYTES, too_large
+from semsearch.readers.documents._properties import property_fields
 
 __all__ = ["read_rtf"]
 

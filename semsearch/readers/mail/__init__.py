@@ -14,11 +14,11 @@ from semsearch.readers._fields import article_from_fields
 from semsearch.readers._formats import format_of, pass_over
 from semsearch.readers._log import Located, Origin, ReadingLog
 from semsearch.readers._markup import paragraphs_of, without_controls
-from semsearch.readers._mbox import MOST_MESSAGE, split_mailbox
 from semsearch.readers._members import UniqueNames, is_too_deep, outermost, read_member
-from semsearch.readers._mime import Body, MessageError, Part, addresses, body_of, header, parse_message, text_of
-from semsearch.readers._quotes import is_forward, parted, without_cited_markup
 from semsearch.readers._text import MOST_BYTES, too_large
+from semsearch.readers.mail._mbox import MOST_MESSAGE, split_mailbox
+from semsearch.readers.mail._mime import Body, MessageError, Part, addresses, body_of, header, parse_message, text_of
+from semsearch.readers.mail._quotes import is_forward, parted, without_cited_markup
 
 __all__ = ["read_emlx", "read_mailbox", "read_message"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from semsearch.readers._budget import UnpackError
-from semsearch.readers._http import Headers, parse_headers
+from semsearch.readers.warc._http import Headers, parse_headers
 
 __all__ = ["Record", "Records", "head_of"]
 

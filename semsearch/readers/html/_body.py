@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from semsearch.readers._furniture import read_furniture
-from semsearch.readers._html_blocks import HEADINGS, Block, Box, Page
-from semsearch.readers._html_names import Family, families_of, line_is_furniture
+from semsearch.readers.html._blocks import HEADINGS, Block, Box, Page
+from semsearch.readers.html._names import Family, families_of, line_is_furniture
+from semsearch.readers.text._furniture import read_furniture
 
 __all__ = ["Body", "find_body"]
 

@@ -1,0 +1,1 @@
+"""Records to articles: JSON, tables, and what a program has in hand."""
