@@ -150,7 +150,7 @@ def check(name: str, data: bytes) -> tuple[int, int]:
     assert form is not None
     stream = io.BytesIO(data) if form.seeks else io.BufferedReader(io.BytesIO(data))
     articles = [article for _, article in form(stream, Origin(name, name), log)]
-    assert articles or log.problems or log.notes or log.ignored
+    assert articles or log.problems or log.notes or log.ignored or not data
     assert all(
         problem.place == name or problem.place.startswith((f"{name}/", f"{name}#", f"{name}:"))
         for problem in log.problems
