@@ -152,6 +152,7 @@ _INDEXED_SHARE = 0.1
 """Of a corpus's articles: so many must be of a language for the index to know its words' forms."""
 
 _DEFAULT = "en"
+_LEAST_KNOWN = 0.5  # of the articles: where fewer are of a certain language, that is not taken for the others'
 
 
 def name_of_language(code: str) -> str:
@@ -223,10 +224,12 @@ def language_shares(texts: Iterable[tuple[object, str]]) -> dict[str, float]:
 def analysed_languages(shares: Mapping[str, float]) -> tuple[str, ...]:
     """Return the languages that an index of a corpus with these shares knows the forms of words of.
 
-    They are those of a tenth of the corpus at least, sorted by their codes: the order says nothing.
+    They are those of a tenth of the corpus at least, sorted by their codes: the order says nothing. Where most texts
+    are of no certain language, as headlines are, they may be English.
     """
     known = sum(shares.values())
-    return tuple(sorted(one for one in shares if shares[one] >= _INDEXED_SHARE * known)) or (_DEFAULT,)
+    languages = {one for one in shares if shares[one] >= _INDEXED_SHARE * known}
+    return tuple(sorted(languages | ({_DEFAULT} if known < _LEAST_KNOWN else set())))
 
 
 def _script_of(character: str) -> str:

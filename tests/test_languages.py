@@ -138,7 +138,9 @@ def test_shares_are_of_all_texts_and_a_statement_goes_before_what_is_seen() -> N
 
 def test_an_index_knows_the_forms_of_words_of_the_languages_of_a_tenth_of_its_articles() -> None:
     assert analysed_languages({}) == ("en",)
-    assert analysed_languages({"de": 0.02}) == ("de",)  # of those whose language is known
+    assert analysed_languages({"de": 0.5, "fr": 0.05}) == ("de",)
+    assert analysed_languages({"de": 0.5, "fr": 0.06}) == ("de", "fr")  # of those whose language is known
+    assert analysed_languages({"de": 0.02}) == ("de", "en")  # the others may be English
     assert analysed_languages({"en": 0.9, "de": 0.1}) == ("de", "en")
     assert analysed_languages({"en": 0.91, "de": 0.09}) == ("en",)
     assert analysed_languages({"ja": 0.5, "zh": 0.5}) == ("ja", "zh")
