@@ -252,6 +252,24 @@ def test_the_default_model_reads_english() -> None:
     assert languages_of_model("sentence-transformers/all-MiniLM-L6-v2") == frozenset({"en"})
 
 
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"])
+def test_the_card_of_a_model_in_the_hubs_cache_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    inside = {"HF_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}
+    for name in inside:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    kept = tmp_path / inside[variable] / "models--acme--reader"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("0" * 40)
+    (kept / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    (kept / "snapshots" / ("0" * 40) / "README.md").write_text("---\nlanguage: fr\n---\n")
+
+    assert languages_of_model("acme/reader") == frozenset({"fr"})
+    assert languages_of_model("acme/writer") is None
+
+
 @pytest.mark.parametrize("name", ["words", "acme/nothing-here", "/nowhere/at/all", "", "a/../../b", "\0"])
 def test_a_model_that_is_not_here_says_nothing_of_its_languages(name: str) -> None:
     assert languages_of_model(name) is None

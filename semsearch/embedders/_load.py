@@ -208,9 +208,18 @@ def find_model(name: str) -> Path | None:
         folder = Path(name)
         if folder.is_absolute():
             return folder if folder.is_dir() else None
-        return _snapshot(name if "/" in name else f"{_HUB_OWNER}/{name}", None)
-    except (ModelNotFoundError, OSError, ValueError):
+        return _snapshot_in(_hub_cache(), name if "/" in name else f"{_HUB_OWNER}/{name}", None)
+    except (ModelNotFoundError, OSError, RuntimeError, ValueError):
         return None
+
+
+def _hub_cache() -> Path:
+    """Return where the hub's cache is, as its documentation says, without loading its library to ask."""
+    named = os.environ.get("HF_HUB_CACHE")
+    if named:
+        return Path(named).expanduser()
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    return Path(home, "hub").expanduser()
 
 
 def _packaged() -> Path:
@@ -249,9 +258,14 @@ def _snapshot(repository: str, revision: str | None) -> Path | None:
     """
     from huggingface_hub import constants
 
+    return _snapshot_in(Path(constants.HF_HUB_CACHE), repository, revision)
+
+
+def _snapshot_in(cache: Path, repository: str, revision: str | None) -> Path | None:
+    """Return the folder of a version in a cache of the hub; None if it is not there."""
     if not _REPOSITORY.fullmatch(repository):
         return None
-    kept = Path(constants.HF_HUB_CACHE, f"models--{repository.replace('/', '--')}")
+    kept = cache / f"models--{repository.replace('/', '--')}"
     try:
         commit = revision or (kept / "refs" / "main").read_text(encoding="ascii")
     except (OSError, ValueError):
