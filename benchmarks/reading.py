@@ -1,13 +1,13 @@
 """What reading and splitting cost by format, beside embedding, and how much memory a large file takes.
 
-    python -m benchmarks.reading CORPUS [--copies 4] [--name NAME]
+    python -m benchmarks.reading CORPUS [--copies 4] [--name NAME] [--pages FOLDER]
 
 The articles of CORPUS are written in each format, as often as ``--copies`` says, each time with other ids. Then each
 file is read in a process of its own, on one thread: to articles alone, and to passages in an archive, which is all that
 a build does before it embeds, counting every token with the default model's tokenizer. Some of the passages are
 embedded on one thread too: reading bounds no build where its rate is many times that. Last, files ten times as large
-are read to their end, and the most memory that takes is set beside that of the small ones. Raw figures go to
-``benchmarks/results/reading.json``.
+are read to their end, and the most memory that takes is set beside that of the small ones. Web pages cannot be made of
+articles: those of ``--pages`` are read as they are. Raw figures go to ``benchmarks/results/reading.json``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("corpus", help="a folder or file of articles")
     parser.add_argument("--copies", type=int, default=4, help="how often each article is written")
+    parser.add_argument("--pages", type=Path, help="a folder of saved web pages, to be read as well")
     parser.add_argument("--name", help="what to call the corpus (default: its own name)")
     arguments = parser.parse_args(argv)
     use_one_thread()
@@ -63,13 +64,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             in_new_process(write_copies, arguments.corpus, kind, small, arguments.copies)
             in_new_process(write_copies, arguments.corpus, kind, large, arguments.copies * _TIMES)
             formats[kind] = {
-                "reading": [in_new_process(read_alone, small) for _ in range(_ROUNDS)],
-                "reading and splitting": [in_new_process(split_all, small) for _ in range(_ROUNDS)],
+                **_read(small),
                 "reading a large one": in_new_process(read_alone, large),
             }
             _print(kind, formats[kind], embedding)
+        if arguments.pages is not None:
+            formats["web pages"] = _read(arguments.pages)
+            _print("web pages", formats["web pages"], embedding)
     result = {
-        "command": f"python -m benchmarks.reading {path.name} --copies {arguments.copies} --name {name}",
+        "command": f"python -m benchmarks.reading {path.name} --copies {arguments.copies} --name {name}"
+        + ("" if arguments.pages is None else " --pages FOLDER"),
         "machine": machine,
         "corpus": name,
         "embedding": embedding,
@@ -149,6 +153,13 @@ WRITERS: Mapping[str, Callable[[Path, Iterator[Record]], None]] = {
 """How records are written to a folder, by what the format is called."""
 
 
+def _read(folder: Path) -> dict[str, Any]:
+    return {
+        "reading": [in_new_process(read_alone, folder) for _ in range(_ROUNDS)],
+        "reading and splitting": [in_new_process(split_all, folder) for _ in range(_ROUNDS)],
+    }
+
+
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +233,6 @@ def reading_table(result: Mapping[str, Any]) -> str:
     """Return what each format costs to read and to split, beside embedding, and the most memory of a large file."""
     rows = []
     for kind, found in result["formats"].items():
-        small, large = found["reading"][0], found["reading a large one"]
         best = max(map(_rate, found["reading and splitting"]))
         rows.append(
             [
@@ -230,8 +240,10 @@ def reading_table(result: Mapping[str, Any]) -> str:
                 f"{max(run['articles'] / run['cpu_seconds'] for run in found['reading']):,.0f}",
                 f"{best:,.0f}",
                 f"{best / _rate(result['embedding']):.1f}",
-                f"{small['peak_rss_bytes'] >> 20} of {small['bytes'] >> 20}",
-                f"{large['peak_rss_bytes'] >> 20} of {large['bytes'] >> 20}",
+                *(
+                    f"{run['peak_rss_bytes'] >> 20} of {run['bytes'] >> 20}" if run else ""
+                    for run in (found["reading"][0], found.get("reading a large one"))
+                ),
             ]
         )
     head = [
@@ -248,8 +260,8 @@ def reading_table(result: Mapping[str, Any]) -> str:
 def _print(kind: str, found: Mapping[str, Any], embedding: Mapping[str, Any]) -> None:
     best = max(map(_rate, found["reading and splitting"]))
     alone = max(run["articles"] / run["cpu_seconds"] for run in found["reading"])
-    small, large = found["reading"][0], found["reading a large one"]
-    memory = [f"{run['peak_rss_bytes'] >> 20} MiB for {run['bytes'] >> 20} MiB of files" for run in (small, large)]
+    runs = [found["reading"][0], *([found["reading a large one"]] if "reading a large one" in found else [])]
+    memory = [f"{run['peak_rss_bytes'] >> 20} MiB for {run['bytes'] >> 20} MiB of files" for run in runs]
     print(
         f"{kind:<12} {alone:8,.0f} articles read, {best:6,.0f} passages of {_TOKENS} tokens split a CPU-second, "
         f"{best / _rate(embedding):4.1f} times embedding; {', '.join(memory)}",
