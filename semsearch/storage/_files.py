@@ -28,6 +28,7 @@ __all__ = [
     "replace_durably",
     "sync_file",
     "sync_folder",
+    "sync_names",
     "write_array",
     "write_durably",
     "writing",
@@ -146,6 +147,22 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         sync_folder(folder.parent)
+
+
+def sync_names(path: Path) -> None:
+    """Wait until the names of a folder, and of those above it, are on the disk: whoever made them may have been killed.
+
+    A folder that may not be opened for that is passed over, and those above the next one whatever happens.
+    """
+    parent, *above = path.absolute().parents
+    for folder in reversed(above):
+        with contextlib.suppress(IndexWriteError):
+            sync_folder(folder)
+    try:
+        sync_folder(parent)
+    except IndexWriteError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
 
 
 def link_file(path: Path, new: Path) -> None:

@@ -16,13 +16,22 @@ from typing import TYPE_CHECKING, Literal
 
 from semsearch._version import __version__
 from semsearch.errors import IndexCorruptError
-from semsearch.storage._current import GENERATIONS, live_generation, next_id, publish, read_current, remove_generations
+from semsearch.storage._current import (
+    CURRENT,
+    GENERATIONS,
+    live_generation,
+    next_id,
+    publish,
+    read_current,
+    remove_generations,
+)
 from semsearch.storage._files import (
     link_file,
     make_folder,
     record_of,
     sync_file,
     sync_folder,
+    sync_names,
     write_array,
     write_durably,
     writing,
@@ -264,6 +273,8 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         # A writer that was killed may have published, and not lived to see that on the disk: until it is, the
         # generation before must not go.
         sync_folder(index)
+        if not (index / CURRENT).exists():
+            sync_names(index)  # likewise of a writer that was killed when it had just made the folder
         remove_generations(index)
         writer = GenerationWriter(index)
         try:

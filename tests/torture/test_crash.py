@@ -264,6 +264,18 @@ def test_a_crash_of_the_build_after_a_loss_of_power_leaves_the_old_index_or_the_
     assert not judge.wrong
 
 
+def test_a_folder_that_a_writer_that_was_killed_had_made_is_brought_to_the_disk_by_the_next(
+    patch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scenario = SCENARIOS["first build"]
+    first, judge = recorded(scenario, tmp_path / "first", patch)
+    made = [point for point in first.points if f"{INDEX}/" in point.killed()][:2]
+    assert any(f"{INDEX}/" not in contents for _, contents in made[0].after_power_loss())
+    for point in made:
+        after(scenario, point, tmp_path / "again", judge)
+    assert not judge.wrong
+
+
 def published(recorder: Recorder, judge: Judge) -> Point:
     """Return the point at which the new index is there, and may be gone again when power is lost."""
     return next(
