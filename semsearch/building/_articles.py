@@ -196,7 +196,8 @@ def _folders(files: Iterable[ReadFile]) -> set[str]:
 
 def twice(place: str, article_id: str, earlier: str | None) -> CorpusError:
     """Return the error that says that two articles have one id."""
-    return CorpusError(place, f"has the id {article_id!r} of {earlier}: give one of them another id, or remove one")
+    remedy = "give one of them another id, or remove one; records are numbered in the place of their ids with --id -"
+    return CorpusError(place, f"has the id {article_id!r} of {earlier}: {remedy}")
 
 
 def context_of(article: Article, embedder: Embedder) -> str:
