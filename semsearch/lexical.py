@@ -186,18 +186,12 @@ class LexicalIndex:
                 link(path, folder / path.name)
         dropped = range(known, len(documents))  # others stay in their segments, and are passed over
         documents = documents[:known]
-        with _writing(folder, dropped=dropped) as add:
-            counts = [
-                add(len(documents) + at, *_terms(analyzer, text, phrases=phrases)) for at, text in enumerate(texts(new))
-            ]
-            documents = np.concatenate([documents, np.stack([new, np.array(counts, dtype=np.int64)], axis=1)])
-            balance = [[_BALANCE] * count for count in _balance(documents)]
-            counts = [add(len(documents) + at, terms) for at, terms in enumerate(balance)]
-            documents = np.concatenate([documents, np.stack([np.full(len(counts), -1), counts], axis=1)])
-        segments, total = _segments(folder)
-        if segments > _MOST_SEGMENTS or total != len(documents):  # the engine merged what it has not been known to
+        added = (_terms(analyzer, text, phrases=phrases) for text in texts(new))
+        grown = _with_added(folder, documents, dropped, new, added)
+        if grown is None:
             shutil.rmtree(folder)
             return False
+        documents, balance = grown
         _write_documents(folder, documents, built)
         # Of what is dropped nothing is counted any more, by the engine or here.
         counted = (
@@ -401,13 +395,17 @@ def _writing(
 
 @contextlib.contextmanager
 def _panics_as_errors() -> Iterator[None]:
-    """Raise a ValueError for a panic of the engine, whose own exception is no child of Exception, and has no module."""
+    """Raise a :class:`_PanicError` for a panic: the engine's exception is no child of Exception, and has no module."""
     try:
         yield
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise ValueError(str(error)) from None
+        raise _PanicError(str(error)) from None
+
+
+class _PanicError(ValueError):
+    """The engine came upon what it did not write."""
 
 
 def _balance(documents: NDArray[np.int64]) -> list[int]:
@@ -422,6 +420,32 @@ def _balance(documents: NDArray[np.int64]) -> list[int]:
     missing = {count: mean * (len(documents) + count) - total for count in range(least, least + _BALANCES)}
     count = min(missing, key=lambda count: abs(missing[count] - round(missing[count])))
     return [*[0] * (count - 1), max(0, round(missing[count]))]
+
+
+def _with_added(
+    folder: Path,
+    documents: NDArray[np.int64],
+    dropped: Sequence[int],
+    rows: NDArray[np.int64],
+    terms: Iterable[tuple[Sequence[str], Sequence[Sequence[str]]]],
+) -> tuple[NDArray[np.int64], list[list[str]]] | None:
+    """Add texts to the index in ``folder``, and documents that bring the mean length to that of what has a row.
+
+    Returns:
+        All documents, and the terms of those that are no text; None if the engine does not take it, or merged what it
+        has not been known to.
+    """
+    try:
+        with _panics_as_errors(), _writing(folder, dropped=dropped) as add:
+            counts = [add(len(documents) + at, *own) for at, own in enumerate(terms)]
+            documents = np.concatenate([documents, np.stack([rows, np.array(counts, dtype=np.int64)], axis=1)])
+            balance = [[_BALANCE] * count for count in _balance(documents)]
+            counts = [add(len(documents) + at, own) for at, own in enumerate(balance)]
+            documents = np.concatenate([documents, np.stack([np.full(len(counts), -1), counts], axis=1)])
+    except _PanicError:
+        return None
+    segments, total = _segments(folder)
+    return None if segments > _MOST_SEGMENTS or total != len(documents) else (documents, balance)
 
 
 def _can_be_balanced(documents: NDArray[np.int64]) -> bool:

@@ -53,7 +53,7 @@ from semsearch.storage._layout import (
 from semsearch.storage._tables import RowsFile, load_table
 from semsearch.storage.archive import Archive, ArchiveWriter
 from semsearch.storage.lock import writer_lock
-from semsearch.storage.manifest import Counts, FileRecord, Manifest
+from semsearch.storage.manifest import Counts, FileRecord, Manifest, parse_manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -244,6 +244,7 @@ class GenerationWriter:
             files=records,
         )
         data = manifest.to_bytes()
+        parse_manifest(data, self.folder / MANIFEST)  # what was taken over may be nonsense: nobody could read it then
         write_durably(self.folder / MANIFEST, data)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
