@@ -18,6 +18,7 @@ from semsearch import Article, Progress, build_index, verify_index
 from tests.conftest import ROOT
 from tests.embedder import TokenWordEmbedder, WordEmbedder
 from tests.index_files import answers, generations, live
+from tests.torture.figures import scaled
 
 OLD = [Article(f"old {number}", f"Talks on the treaty went on for day {number} in the capital.") for number in range(3)]
 NEW = [Article(f"new {number}", f"Soldiers reached the airport on day {number} of the month.") for number in range(200)]
@@ -152,6 +153,9 @@ def test_a_build_that_is_ended_leaves_the_index_that_was_there(index: Path, poin
 
 # --- a kill at every step ---------------------------------------------------------------------------------------------
 
+STRIDE = scaled(3, 1)
+"""Steps; ``tests/torture/test_crash.py`` looks at each in every version, without a process that is killed."""
+
 # Builds over and over, each time in a child that is killed right before the next of its calls that may change a file,
 # until one gets through. Another child says what is in the index then, and builds again. This process itself never
 # lets faiss compute: its threads would not live on in the children.
@@ -163,6 +167,7 @@ import semsearch.searching
 from semsearch import IndexNotFoundError, build_index, verify_index
 from tests.embedder import TokenWordEmbedder
 from tests.index_files import answers, generations
+from tests.torture.figures import scaled
 from tests.test_building_killed import BOTH
 
 STEPS = {
@@ -203,10 +208,10 @@ def look():
     left_over = sorted({path.name for path in index.iterdir()} - {"CURRENT", "generations", "writer.lock"})
     print(json.dumps([found, rebuilt, len(generations(index)), left_over]), flush=True)
 
-template, index = map(Path, sys.argv[1:])
+template, index, stride = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 ended, step = -signal.SIGKILL, 0
 while ended == -signal.SIGKILL:
-    step += 1
+    step += stride
     shutil.rmtree(index, ignore_errors=True)
     if template.exists():
         shutil.copytree(template, index)
@@ -224,7 +229,10 @@ def test_a_build_that_is_killed_at_any_step_leaves_the_old_index_or_the_new(inde
     if not first:
         build_index(OLD, template, embedder=TokenWordEmbedder())
     run = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SWEEP, str(template), str(index.parent / "killed")],
+        [
+            *(sys.executable, "-W", "ignore::DeprecationWarning", "-c", SWEEP),
+            *(str(template), str(index.parent / "killed"), str(STRIDE)),
+        ],
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,
@@ -238,7 +246,7 @@ def test_a_build_that_is_killed_at_any_step_leaves_the_old_index_or_the_new(inde
     found = [outcome[0] for outcome in outcomes]
     committed = found.index(new)
     assert found == [old] * committed + [new] * (len(found) - committed)
-    assert committed > 20  # so many steps were tried before the commit
+    assert committed * STRIDE > 20  # so many steps were tried before the commit
     for _, rebuilt, count, left_over in outcomes:
         assert (rebuilt, left_over) == (new, [])
         assert count <= 2

@@ -303,7 +303,7 @@ def test_a_build_and_the_status_warn_and_go_on(run: Run, tiny_model: Path, tmp_p
 
     built = run("rebuild-index", tmp_path / "news", "--index", index, "--model", english)
     again = run("rebuild-index", tmp_path / "news", "--index", index)
-    status = run("status", "--index", index, "--text")
+    status = run("status", "--index", index, "--no-json")
 
     assert (built.code, again.code, status.code) == (0, 0, 0)
     assert built.err.startswith(f"warning: {warning}")

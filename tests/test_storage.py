@@ -73,6 +73,7 @@ SOME_FILES = [
 ALIKE = {
     "token_rotation.npy",
     "lexical/articles/*.pos",  # has nothing: phrases are found in passages
+    *(name for name in LEXICAL_PATTERNS if name.endswith("languages.json")),
     *(name for name in LEXICAL_PATTERNS if name.endswith((".fast", ".fieldnorm", ".store"))),
 }
 

@@ -145,7 +145,10 @@ def _is_entered(path: Path, below: str, log: ReadingLog, choice: Choice) -> bool
 
 def _is_index(folder: Path) -> bool:
     """Whether a folder is an index, be it one that is being made: its files are texts and tables, and no articles."""
-    return (folder / "generations").is_dir() and ((folder / "CURRENT").exists() or (folder / "writer.lock").exists())
+    # Unlike Path's these functions raise no error where a folder may not be looked into.
+    if not os.path.isdir(folder / "generations"):  # noqa: PTH112
+        return False
+    return any(os.path.exists(folder / name) for name in ("CURRENT", "writer.lock"))  # noqa: PTH110
 
 
 def _is_of_page(folder: str, files: Sequence[str]) -> bool:
