@@ -27,7 +27,6 @@ from semsearch.storage._current import (
 )
 from semsearch.storage._files import (
     link_file,
-    make_folder,
     record_of,
     sync_file,
     sync_folder,
@@ -269,13 +268,14 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         IndexLockedError: If another writer holds the index.
         IndexWriteError: If the disk is full or broken.
     """
-    make_folder(index / GENERATIONS)
+    with writing(index / GENERATIONS):
+        (index / GENERATIONS).mkdir(parents=True, exist_ok=True)
     with writer_lock(index):
         # A writer that was killed may have published, and not lived to see that on the disk: until it is, the
         # generation before must not go.
         sync_folder(index)
         if not (index / CURRENT).exists():
-            sync_names(index)  # likewise of a writer that was killed when it had just made the folder
+            sync_names(index)  # this writer made the folder, or one that was killed
         remove_generations(index)
         writer = GenerationWriter(index)
         try:

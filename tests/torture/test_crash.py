@@ -361,7 +361,7 @@ STORAGE = "semsearch.storage"
     [
         pytest.param(FIRST, {f"{STORAGE}.generations.sync_file": not_at_all}, id="files of engines"),
         pytest.param(FIRST, {f"{STORAGE}.generations.sync_folder": not_at_all}, id="folders of a generation"),
-        pytest.param(FIRST, {f"{STORAGE}.generations.make_folder": lambda path: path.mkdir(parents=True)}, id="made"),
+        pytest.param(FIRST, {f"{STORAGE}.generations.sync_names": not_at_all}, id="names above"),
         pytest.param(FIRST, {f"{STORAGE}.generations.write_durably": Path.write_bytes}, id="manifest"),
         pytest.param(FIRST, {f"{STORAGE}._files.write_durably": Path.write_bytes}, id="CURRENT.new"),
         pytest.param(MORE, {f"{STORAGE}._files.sync_folder": not_at_all}, id="CURRENT's name"),
