@@ -324,7 +324,6 @@ def _long_lines(corpus: Path, outside: Path) -> None:
 CORPORA: dict[str, Callable[[Path, Path], None]] = {name: _files_of(name) for name in FILES} | {
     "long lines": _long_lines
 }
-hostile.CORPORA |= CORPORA
 
 
 # --- what the harness must notice -------------------------------------------------------------------------------------
@@ -354,7 +353,7 @@ def _quiet_members() -> None:
     _members.Members.end = lambda _: None  # type: ignore[method-assign, assignment]
 
 
-hostile.BREAKS |= {
+BREAKS = {
     "anything is unpacked": _unpack_anything,
     "a message may have any parts": _any_parts,
     "archives are read however deep": _any_depth,
@@ -362,5 +361,7 @@ hostile.BREAKS |= {
     "members are passed over": _quiet_members,
 }
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # a process of its own: elsewhere the harness has its own corpora alone
+    hostile.CORPORA |= CORPORA
+    hostile.BREAKS |= BREAKS
     hostile.main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
