@@ -11,7 +11,10 @@ semsearch itself can tell you about is a :class:`SemsearchError`::
     ├── IndexCorruptError              4   a file of the index is missing or damaged
     ├── IndexWriteError                1   a file of the index cannot be written: the disk is full, say
     ├── IndexLockedError               5   another process is writing to the index
-    └── ModelNotFoundError             6   the embedding model is not on this machine
+    ├── ModelNotFoundError             6   the embedding model is not on this machine
+    └── EngineError                    8   the engine that keeps the index refuses something
+        ├── EngineAuthError            8   it does not know this user, or lets them do too little
+        └── EngineUnavailableError     8   it cannot be reached, or does not answer in time
 
 Each message names the file (and line, where there is one) and the remedy. ``exit_code`` is what the ``semsearch``
 command ends with; ``docs/commands.md`` lists the codes.
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CorpusError",
     "EmbedderMismatchError",
+    "EngineAuthError",
+    "EngineError",
+    "EngineUnavailableError",
     "IndexCorruptError",
     "IndexFormatError",
     "IndexLockedError",
@@ -111,3 +117,22 @@ class ModelNotFoundError(SemsearchError):
     """The embedding model is not on this machine, or what is there is not a model."""
 
     exit_code = 6
+
+
+class EngineError(SemsearchError):
+    """The engine that keeps the index refuses something, or what it holds is no index. ``address`` says where it is."""
+
+    exit_code = 8
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"{address}: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class EngineAuthError(EngineError):
+    """The engine does not know the user, or does not let them do what is needed."""
+
+
+class EngineUnavailableError(EngineError):
+    """The engine cannot be reached, is restarting, or did not answer in time: the same can be tried again."""

@@ -32,9 +32,11 @@ from __future__ import annotations
 import calendar
 import dataclasses
 import datetime as dt
+import json
 import math
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -50,8 +52,12 @@ __all__ = [
     "Or",
     "Period",
     "Value",
+    "by_kind",
+    "day_of",
     "field",
     "field_name",
+    "fold",
+    "number_of",
     "parse_filter",
     "read_number",
 ]
@@ -76,6 +82,7 @@ _QUOTED = re.compile(r""""((?:[^"]|"")*)"|'((?:[^']|'')*)'""")
 _OPERATOR = re.compile(r"(!=|<=|>=|=|<|>)(?![=<>!~&|:])")
 _SYMBOLS = re.compile(r"""[^\w\s"'(),]+""")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?![0-9])|\Z)")
 _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
@@ -676,3 +683,40 @@ def read_number(text: str) -> int | float | None:
         return number
     text = text[: -len(digits)] + (digits.lstrip("0") or "0")
     return int(text) if -(2**63) <= int(text) < 2**63 else number
+
+
+# --- what is compared -------------------------------------------------------------------------------------------
+
+
+def fold(text: object) -> str | None:
+    """Return the text as it is compared; None for an empty one, which counts as missing, and for what is no text."""
+    if not isinstance(text, str):
+        return None
+    return (text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())) or None
+
+
+def number_of(text: object) -> int | float | None:
+    """Return the number that a text is, or None."""
+    return read_number(text) if isinstance(text, str) else None
+
+
+def day_of(text: object) -> str | None:
+    """Return the day that a text begins with, of a month its first, or None."""
+    found = _DAY.match(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    day = (found[0] + "-01")[:10]
+    try:
+        dt.date.fromisoformat(day)
+    except ValueError:
+        return None
+    return day
+
+
+def by_kind(values: Sequence[Value]) -> tuple[list[str], list[str], list[float], list[Period]]:
+    """Return the texts, the truths (as JSON has them), the numbers, and the periods: what a number may be, too."""
+    texts = [value for value in values if isinstance(value, str)]
+    truths = [json.dumps(value) for value in values if isinstance(value, bool)]
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    years = [Period(str(number)) for number in numbers if isinstance(number, int) and 1000 <= number <= 9999]
+    return texts, truths, numbers, [*(value for value in values if isinstance(value, Period)), *years]

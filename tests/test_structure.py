@@ -38,6 +38,7 @@ ORDER = [
     "ranking",
     "selection",
     "storage",
+    "engines",
     "building",
     "searching",
     "evaluation",

@@ -7,21 +7,17 @@ variables does not grow with the filter, and filters of the same shape are the s
 
 from __future__ import annotations
 
-import datetime as dt
 import heapq
 import itertools
 import json
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from semsearch.filters import And, Comparison, Exists, Filter, Not, Or, Period, Value, read_number
+from semsearch.filters import And, Comparison, Exists, Filter, Not, Or, Period, by_kind, day_of, fold, number_of
 
 __all__ = ["Query", "add_functions", "having", "matching"]
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?![0-9])|\Z)")
 _HEAVY = 10
 
 
@@ -47,33 +43,8 @@ def having(path: tuple[str, ...]) -> Query:
 
 def add_functions(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that conditions call. They never raise: SQLite could not say what was wrong."""
-    for name, function in (("fold", _fold), ("number", _number), ("day", _day)):
+    for name, function in (("fold", fold), ("number", number_of), ("day", day_of)):
         connection.create_function(f"semsearch_{name}", 1, function, deterministic=True)
-
-
-def _fold(text: object) -> str | None:
-    """Return the text as it is compared; None for an empty one, which counts as missing."""
-    if not isinstance(text, str):
-        return None
-    return (text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())) or None
-
-
-def _number(text: object) -> int | float | None:
-    """Return the number that a text is, or None."""
-    return read_number(text) if isinstance(text, str) else None
-
-
-def _day(text: object) -> str | None:
-    """Return the day that a text begins with, of a month its first, or None."""
-    found = _DAY.match(text) if isinstance(text, str) else None
-    if found is None:
-        return None
-    day = (found[0] + "-01")[:10]
-    try:
-        dt.date.fromisoformat(day)
-    except ValueError:
-        return None
-    return day
 
 
 class _Condition(NamedTuple):
@@ -142,7 +113,7 @@ class _Writer:
         if comparison.path[0] == "published":
             return self._days(column, operator, [value for value in values if isinstance(value, Period)])
         if comparison.path[0] != "metadata":
-            return self._compare(f"semsearch_fold({column})", operator, map(_fold, values))
+            return self._compare(f"semsearch_fold({column})", operator, map(fold, values))
         of_list, alone = self._element("e", comparison), self._element("k", comparison)
         any_of_list = f"EXISTS (SELECT 1 FROM json_each(k.value) AS e WHERE {of_list})"  # noqa: S608
         return self.in_metadata(comparison.path, f"CASE k.type WHEN 'array' THEN {any_of_list} ELSE {alone} END")
@@ -168,10 +139,10 @@ class _Writer:
         """Return that one value in the metadata, not a list, fulfils the comparison with one of the values."""
         kind, value = f"{element}.type", f"{element}.value"
         text = f"CASE {kind} WHEN 'text' THEN {value} END"
-        texts, truths, numbers, periods = _by_kind(comparison.values)
+        texts, truths, numbers, periods = by_kind(comparison.values)
         found = []
         if texts:
-            found.append(self._compare(f"semsearch_fold({text})", comparison.operator, map(_fold, texts)))
+            found.append(self._compare(f"semsearch_fold({text})", comparison.operator, map(fold, texts)))
         if truths:
             truth = f"CASE WHEN {kind} IN ('true', 'false') THEN {kind} ELSE semsearch_fold({text}) END"
             found.append(self._compare(truth, comparison.operator, truths))
@@ -203,15 +174,6 @@ class _Writer:
         if operator == "=":
             return f"{day} BETWEEN {self._constant(period.first)} AND {self._constant(period.last)}"
         return f"{day} {operator} {self._constant(period.first if operator in ('<', '>=') else period.last)}"
-
-
-def _by_kind(values: Sequence[Value]) -> tuple[list[str], list[str], list[float], list[Period]]:
-    """Return the texts, the truths (as JSON has them), the numbers, and the periods: what a number may be, too."""
-    texts = [value for value in values if isinstance(value, str)]
-    truths = [json.dumps(value) for value in values if isinstance(value, bool)]
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    years = [Period(str(number)) for number in numbers if isinstance(number, int) and 1000 <= number <= 9999]
-    return texts, truths, numbers, [*(value for value in values if isinstance(value, Period)), *years]
 
 
 def _joined(word: str, parts: Iterable[_Condition]) -> _Condition:
