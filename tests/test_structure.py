@@ -29,6 +29,7 @@ ORDER = [
     "readers",
     "passages",
     "inspecting",
+    "planning",
     "embedders",
     "products",
     "dense",
