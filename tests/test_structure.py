@@ -39,6 +39,7 @@ ORDER = [
     "selection",
     "storage",
     "engines",
+    "shards",
     "building",
     "searching",
     "evaluation",
