@@ -40,6 +40,7 @@ ORDER = [
     "selection",
     "storage",
     "engines",
+    "shards",
     "building",
     "searching",
     "evaluation",
