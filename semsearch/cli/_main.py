@@ -11,6 +11,7 @@ import click
 from semsearch._version import __version__
 from semsearch.cli._indexing import rebuild_index, repair, rollback, status, update, verify
 from semsearch.cli._measuring import compile_model, evaluate, suggest_threshold
+from semsearch.cli._planning import plan
 from semsearch.cli._reading import inspect, watch
 from semsearch.cli._search import query, similar
 from semsearch.cli._terminal import printable
@@ -68,6 +69,7 @@ def _commands() -> None:
 for _command in (
     *(query, similar),
     *(rebuild_index, update, watch, inspect, status),
+    plan,
     *(verify, repair, rollback),
     *(evaluate, suggest_threshold, compile_model),
 ):

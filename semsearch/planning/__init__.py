@@ -5,8 +5,8 @@
     >>> plan.engine, plan.estimate("disk").value
 
 Every estimate says what it is from: ``measured`` at that size, a ``fit`` through measurements at several sizes, a
-``source`` that others have published, or ``arithmetic`` on numbers of these kinds. ``docs/scale.md`` has the sources, and
-what each figure is worth.
+``source`` that others have published, or ``arithmetic`` on numbers of these kinds. ``docs/scale.md`` has the sources,
+and what each figure is worth.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 from semsearch.planning._records import EngineName, Estimate, Scale, Setting
-from semsearch.planning._sizes import MILVUS_OVERHEAD, POSTGRES_BUILD, partitions_of, size_of, takes_diskann
+from semsearch.planning._sizes import POSTGRES_BUILD, partitions_of, size_of, takes_diskann
 
 __all__ = ["settings_of", "warnings_of"]
 
@@ -104,14 +104,14 @@ def _postgres_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
     memory = figures["memory"].value
     if memory > scale.usable:
         yield (
-            f"memory: the graph, {size_of(memory)}, is more than a machine's, and each step of a query waits for the disk; "
-            "a larger machine, shards (Citus, PgDog), or Milvus"
+            f"memory: the graph, {size_of(memory)}, is more than a machine's, and each step of a query waits for the "
+            "disk; a larger machine, shards (Citus, PgDog), or Milvus"
         )
     parts = partitions_of(scale)
     if parts > 1:
         yield (
-            f"building: in memory the graph fits only in {parts:,} partitions; through the disk such builds were reported "
-            "not to end in a week"
+            f"building: in memory the graph fits only in {parts:,} partitions; through the disk such builds were "
+            "reported not to end in a week"
         )
 
 
@@ -122,10 +122,9 @@ def _milvus_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
         yield "IOPS: DISKANN reads the disk at each step, and query nodes that share one gain nothing by being more"
     memory, machines = figures["memory"], figures["machines"]
     if machines.high > 1:
-        yield (
-            f"memory: {size_of(memory.low)} to {size_of(memory.high)} on {machines.low:,.0f} to {machines.high:,.0f} machines; up "
-            f"to {MILVUS_OVERHEAD} times what the sizes say was reported"
-        )
+        sizes = f"{size_of(memory.low)} to {size_of(memory.high)}"
+        count = f"{machines.low:,.0f} to {machines.high:,.0f} machines"
+        yield f"memory: {sizes} on {count}: sizes and what others report are as far apart as that"
 
 
 _BREAKS: Mapping[EngineName, Callable[[Scale, Figures], Iterator[str]]] = {

@@ -54,7 +54,7 @@ class Fit(NamedTuple):
         once at least. That is no interval of confidence: no one has measured there.
         """
         off = max(abs(self.error), abs(self.held_out or 0.0))
-        return (1.0 + off) ** max(1.0, math.log10(self.times_beyond(size)))
+        return math.pow(1.0 + off, max(1.0, math.log10(self.times_beyond(size))))
 
 
 _SHAPES: dict[str, Callable[[float], float]] = {

@@ -29,7 +29,7 @@ POSTGRES_BUILD = 1.3
 """Times the vectors: what building the graph takes in memory (pgvector #500)."""
 
 MILVUS_OVERHEAD = 1.82
-"""Times vectors and links: 6e9 vectors of HNSW_SQ8 took 467 bytes each, where 128 and 32 links are 256 (milvus #45815)."""
+"""Times vectors and links: 6e9 vectors of HNSW_SQ8 took 467 bytes each, not 128 and 32 links of 4 (milvus #45815)."""
 
 _DOCUMENT = "docs/scale.md"
 _SMALL = 20_000  # passages up to which every vector is scored, and there are no codes to scan
@@ -87,7 +87,7 @@ def size_of(size: float) -> str:
 def _short(number: float) -> str:
     if number < 10:
         return f"{number:.1f}"
-    return f"{number:,.0f}" if number < 1e6 else f"{number:.3g}"
+    return f"{number:,.0f}" if number < 1e6 else f"{number / 1e6:,.3g} million"
 
 
 # --- disk -------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _milvus_memory(scale: Scale) -> Iterator[Estimate]:
     for kind, component in (("HNSW", 2), ("HNSW_SQ8", 1)):
         least = _hnsw(scale, component)
         most = MILVUS_OVERHEAD * least
-        note = f"{component} bytes a component and {_LINKS} links, times the {MILVUS_OVERHEAD} that was reported"
+        note = f"{8 * component} bits a component and {_LINKS} links, times the {MILVUS_OVERHEAD} that was reported"
         found[kind] = Estimate(f"memory: {kind}", most, least, most, "bytes", "source", note, link)
     kind = "DISKANN" if takes_diskann(scale) else "HNSW"
     chosen = found[kind]
