@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.addresses import is_address
+from semsearch.addresses import is_address, shown
 from semsearch.building._dense import write_dense
 from semsearch.building._report import silent
 from semsearch.errors import IndexCorruptError
