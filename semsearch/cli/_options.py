@@ -42,7 +42,7 @@ class Globs(TypedDict, total=False):
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class IndexType(click.ParamType):
+class IndexType(click.ParamType[Any]):
     """A folder, or where engines are meant too, an address: a Path or a str."""
 
     name = "index"
