@@ -381,5 +381,13 @@ def _digits(number: float) -> str:
     return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
+def _sizes(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return the rows that say how large an index is; of one in an engine, which engine it is in."""
+    if not manifest.files:
+        return [("engine", manifest.dense_spec)]
+    size = sum(file.bytes for file in manifest.files.values())
+    return [("size", _size(size, manifest.counts.passages)), ("of which", _token_store(manifest))]
+
+
 def _size(size: int, passages: int) -> str:
     return f"{size / 1e6:,.1f} MB, {size // max(passages, 1):,} bytes a passage"
