@@ -89,7 +89,7 @@ def warnings_of(scale: Scale, engine: EngineName, figures: Figures) -> Iterator[
 
 
 def _embedded_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
-    build, query, opening = (figures[name] for name in ("memory: build", "query, median", "opening"))
+    build, query, opening = (figures[name] for name in ("memory: build", "query", "opening"))
     if build.value > scale.usable:
         yield f"a build takes {size_of(build.value)} of memory, which is more than a machine has"
     if query.high > _SLOW:
@@ -118,6 +118,12 @@ def _postgres_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
 def _milvus_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
     if scale.passages < 1e6:
         yield "operating it: a folder or one PostgreSQL does the same with fewer processes"
+    words = figures["query: words"]
+    if words.high > _SLOW:
+        yield (
+            f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and takes "
+            f"{words.low:,.0f} to {words.high:,.0f} ms of a core; rank by vectors alone, or divide the archive into several"
+        )
     if takes_diskann(scale):
         yield "IOPS: DISKANN reads the disk at each step, and query nodes that share one gain nothing by being more"
     memory, machines = figures["memory"], figures["machines"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -26,6 +27,9 @@ def estimates_of(scale: Scale, engine: EngineName) -> Iterator[Estimate]:
     yield from memory
     if engine != "embedded":
         yield _machines(scale, memory[0])
+    if engine == "milvus":
+        note = "the index of words, on the disk of each machine that asks"
+        yield from fitted(scale, "words", "embedded.words", "milvus", note=note)
     yield from _embedding(scale)
     yield from _loading(scale, engine)
     if engine != "embedded":
@@ -81,21 +85,27 @@ def _network(scale: Scale) -> Iterator[Estimate]:
 
 
 def _queries(scale: Scale, engine: EngineName) -> Iterator[Estimate]:
-    if engine != "embedded":
-        note = "one client, one search after the other, vectors alone"
-        for percent, name in ((50, "search, median"), (99, "search, 99 %")):
-            yield from fitted(scale, name, f"{engine}.search_p{percent}", "queries", note=note)
+    candidates = list(fitted(scale, "query: candidates", "embedded.candidates", "queries", note=_CANDIDATES_NOTE))
+    if engine == "embedded":
+        note = "CPU of one thread"
+        vectors = list(fitted(scale, "query: vectors", "embedded.dense_p50", "queries", note=note))
+        yield total_of("query", [*candidates, *vectors, _words(scale)], f"{note}, median", "queries")
+        yield from (*candidates, *vectors, _words(scale))
+        yield from fitted(scale, "opening", "embedded.open", "queries", note="once for each process")
         return
-    parts = [
-        part
-        for cost in ("candidates", "dense_p50", "lexical")
-        for part in fitted(scale, cost, f"embedded.{cost}", "queries")
-    ]
-    note = "CPU of one thread: candidates cost the same in any archive, the scan of vectors and the words grow with it"
-    total = total_of("query, median", parts, note, "queries")
-    # Five sizes do not tell whether the words grow with the archive or with its logarithm.
-    slower = fits()["embedded.lexical"].at(scale.passages)
-    less = max(0.0, slower - fits()["embedded.lexical_log"].at(scale.passages))
-    low = max(total.value - less - (total.value - total.low - (parts[-1].value - parts[-1].low)), parts[0].value)
-    yield Estimate(total.name, total.value, low, total.high, "ms", total.basis, total.note, total.link)
-    yield from fitted(scale, "opening", "embedded.open", "queries", note="once for each process")
+    yield from candidates
+    for percent, name in ((50, "query: vectors"), (99, "query: vectors, 99 %")):
+        note = "one client, one search after the other"
+        yield from fitted(scale, name, f"{engine}.search_p{percent}", "queries", note=note)
+    if engine == "milvus":
+        yield _words(scale)
+
+
+_CANDIDATES_NOTE = "CPU of one thread for what is the same in any archive: the model, late interaction, evidence"
+
+
+def _words(scale: Scale) -> Estimate:
+    """Return what finding words here takes: five sizes do not tell whether by the archive's size or its logarithm."""
+    (most,) = fitted(scale, "query: words", "embedded.lexical", "queries", note="CPU of one thread")
+    (least,) = fitted(scale, "query: words", "embedded.lexical_log", "queries")
+    return dataclasses.replace(most, low=min(most.low, least.low))

@@ -41,6 +41,7 @@ _DISKANN = (
     0.25,
     0.625,
 )  # of the float32 vectors: codes and cache; a rule of thumb; what was reported too little
+_SERVICES = 163e9  # bytes of a cluster without its query nodes (Milvus, the sizing tool)
 _MACHINES = 16  # that are easily looked after
 _SHARE = 4  # a graph is built in a quarter of a machine's memory
 
@@ -155,7 +156,10 @@ def _milvus_disk(scale: Scale) -> Iterator[Estimate]:
     note = "the vectors again, and links"
     yield exactly("disk: graph", scale.vectors + scale.passages * links, "bytes", note, "milvus", "source")
     yield from _codes(scale)
-    yield from _rest(scale, "milvus")
+    if "milvus.rest" in fits():
+        yield from _rest(scale, "milvus")
+    else:
+        yield from fitted(scale, "disk: texts", "embedded.texts", "disk", note="as in a folder")
 
 
 # --- memory -----------------------------------------------------------------------------------------------------
@@ -212,6 +216,8 @@ def _milvus_memory(scale: Scale) -> Iterator[Estimate]:
     chosen = found[kind]
     yield Estimate("memory", chosen.value, chosen.low, chosen.high, "bytes", "source", f"{kind}: {chosen.note}", link)
     yield from found.values()
+    note = "all but the query nodes, in the smallest cluster of the vendor's sizing tool"
+    yield exactly("memory: services", _SERVICES, "bytes", note, "machines", "source")
 
 
 _DISK: Mapping[EngineName, Callable[[Scale], Iterator[Estimate]]] = {
