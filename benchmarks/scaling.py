@@ -20,9 +20,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.costs import table
 from benchmarks.measuring import RESULTS, fit_line, percentile
+from semsearch.planning import Estimate, Plan, fits, plan_for
 
-__all__ = ["TABLE", "main", "scaling_table"]
+__all__ = ["TABLE", "fits_table", "main", "plans_table", "scaling_table"]
 
 TABLE = Path(__file__).resolve().parents[1] / "semsearch" / "planning" / "_scaling.json"
 _DIGITS = 6  # significant ones: more is noise
@@ -81,11 +83,11 @@ def scaling_table(folder: Path) -> str:
     results: Results = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
     }
-    fits = {points.name: _fit(points) for points in _measured(results)}
-    sources = {fit["source"] for fit in fits.values()}
+    found = {points.name: _fit(points) for points in _measured(results)}
+    sources = {fit["source"] for fit in found.values()}
     machines = {name: _machine(results[name]) for name in sorted(sources)}
-    table = {"made_by": "python -m benchmarks.scaling", "machines": machines, "fits": fits}
-    return json.dumps(table, indent=1) + "\n"
+    content = {"made_by": "python -m benchmarks.scaling", "machines": machines, "fits": found}
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _machine(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,6 +258,68 @@ def _rest(one: Mapping[str, Any]) -> float | None:
     graph = one["disk_parts"].get("graph")
     known = one["passages"] * 2 * _DIMENSION + one["tokens"] * _DIMENSION * _BITS / 8
     return None if graph is None else one["disk_bytes"] - graph - known
+
+
+# --- tables of the documentation ----------------------------------------------------------------------------------
+
+_SHOWN = (1e6, 1e7, 1e8, 1e9)
+_FIGURES = ("disk", "disk: token codes", "memory", "machines", "words", "embedding", "load", "query", "query: words")
+
+
+def plans_table(_: Any = None) -> str:
+    """Return what plans say of archives of several sizes, each figure with what it is from."""
+    plans = [plan_for(size) for size in _SHOWN]
+    rows = [
+        [name, *(_cell(plan, name) for plan in plans)]
+        for name in _FIGURES
+        if any(one.name == name for plan in plans for one in plan.estimates)
+    ]
+    names = {"embedded": "a folder", "postgres": "PostgreSQL", "milvus": "Milvus"}
+    return table(
+        ["passages", *(f"{size:.0e}".replace("+0", "") for size in _SHOWN)],
+        [["in", *(names[p.engine] for p in plans)], *rows],
+    )
+
+
+def _cell(plan: Plan, name: str) -> str:
+    found = [one for one in plan.estimates if one.name == name]
+    return f"{_shown(found[0])}, {found[0].basis}" if found else ""
+
+
+_UNITS = {"bytes": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")), "ms": ((1e3, "s"),)}
+
+
+def _shown(one: Estimate) -> str:
+    divisor, unit = next(
+        ((least, unit) for least, unit in _UNITS.get(one.unit, ()) if one.value >= least), (1.0, one.unit)
+    )
+    value, low, high = (_number(number / divisor) for number in (one.value, one.low, one.high))
+    return f"{value} {unit}" + (f" ({low} to {high})" if low != high else "")
+
+
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.2g}"
+
+
+def fits_table(_: Any = None) -> str:
+    """Return the lines, where they were measured, and what they are worth."""
+    rows = []
+    for name, fit in fits().items():
+        largest = max(fit.sizes)
+        said = "" if len(fit.sizes) == 1 else f"{fit.base:.3g} + "
+        by = {"linear": fit.of, "logarithmic": f"log2 {fit.of}", "n log n": f"{fit.of} log2 {fit.of}"}[fit.shape]
+        rows.append(
+            [
+                name,
+                f"{said}{fit.slope:.3g} {by}",
+                fit.unit,
+                f"{len(fit.sizes)}, to {largest:,.0f}" if len(fit.sizes) > 1 else f"{largest:,.0f}",
+                "" if len(fit.sizes) == 1 else f"{100 * fit.error:+.1f} %",
+                "" if fit.held_out is None else f"{100 * fit.held_out:+.0f} %",
+                fit.source,
+            ]
+        )
+    return table(["cost", "line", "in", "sizes", "off at the largest", "left out", "from"], rows)
 
 
 if __name__ == "__main__":

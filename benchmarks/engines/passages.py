@@ -1,8 +1,8 @@
 """What is put into each engine: articles of made texts, with vectors that lie as real ones do.
 
-Texts are those of :mod:`benchmarks.synthetic`, one passage a paragraph. Vectors are those of the sample archive and
-mixtures of near ones with noise (:func:`benchmarks.ann.vectors.synthesise`); which text has which is chance. Codes of
-tokens are random bytes, as many as the text has pieces. An archive of fewer passages is the beginning of one of more.
+Texts are those of :mod:`benchmarks.synthetic`, one passage a paragraph. Vectors are real ones of other texts
+(:mod:`benchmarks.ann.vectors`). Codes of tokens are random bytes, as many as the text has pieces. An archive of fewer
+passages is the beginning of one of more.
 """
 
 from __future__ import annotations
