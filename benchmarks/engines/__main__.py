@@ -1,14 +1,15 @@
 """An index in a folder, in PostgreSQL and in Milvus, on the same passages in one run, and beside their own clients.
 
-    python -m benchmarks.engines [--sizes 1000 10000 ...] [--side NAME]... [--queries 200]
+    python -m benchmarks.engines [--sizes 1000 10000 ...] [--side NAME]... [--queries 200] [--short]
 
 At each size each side is filled, in batches of a thousand passages, and flushed; then all are asked the same queries in
 turn, through our layer and by hand, that is by psycopg and pymilvus alone; then with filters, and what was found is
 compared with exact search. Servers are the tests' own, on this machine, and share its cores.
 
-Vectors are passages of two dictionaries (``apt-get install dict-wn dict-gcide``), embedded by the default model and kept in
-the cache, which takes as long as embedding so many passages takes; without the dictionaries they are mixtures of those of
-the sample archive, which a graph finds less of. Texts are made. Raw figures go to ``benchmarks/results/engines.json``.
+Vectors are passages of two dictionaries (``apt-get install dict-wn dict-gcide``), embedded by the default model and kept
+in the cache: the first run takes as long as embedding 100,000 passages takes. With ``--short`` they are mixtures of
+those of the sample archive, of which a graph finds less. Texts are made. Raw figures go to
+``benchmarks/results/engines.json``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES, help="passages, thousands of them")
     parser.add_argument("--side", action="append", choices=SIDES, help="only this one (may be given several times)")
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--short", action="store_true", help="vectors of the sample archive, and mixtures of them")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where vectors are kept")
     parser.add_argument("--name", default="engines", help="what to call its result")
     arguments = parser.parse_args(argv)
@@ -52,14 +54,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = arguments.side or list(SIDES)
     skipped = {name: reason for name in names if (reason := why_not(name)) is not None}
     machine = describe()
-    kind, archive, queries = _make(max(arguments.sizes), arguments.queries, arguments.cache)
+    kind, archive, queries = _make(max(arguments.sizes), arguments.queries, arguments.cache, short=arguments.short)
     with tempfile.TemporaryDirectory() as folder:
         versions, measured = _measure(
             [name for name in names if name not in skipped], archive, queries, sorted(arguments.sizes), Path(folder)
         )
     sizes = " ".join(map(str, arguments.sizes))
     result = {
-        "command": f"python -m benchmarks.engines --sizes {sizes} --queries {arguments.queries}",
+        "command": f"python -m benchmarks.engines --sizes {sizes} --queries {arguments.queries}"
+        + " --short" * arguments.short,
         "machine": machine,
         "skipped": skipped,
         "versions": versions,
@@ -70,17 +73,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"raw figures: {write_result(arguments.name, result)}")
 
 
-def _make(passages: int, queries: int, cache: Path) -> tuple[str, Archive, NDArray[np.float32]]:
+def _make(passages: int, queries: int, cache: Path, *, short: bool) -> tuple[str, Archive, NDArray[np.float32]]:
     """Return what vectors there are, as many passages as are wanted with them, and queries."""
     from benchmarks.ann.vectors import dictionary, sample_archive, synthesise
 
-    try:
-        source = dictionary(cache, passages)
-    except FileNotFoundError:
+    if short:
         with tempfile.TemporaryDirectory() as folder:
             source = sample_archive(Path(folder))
-    vectors = np.asarray(source.vectors[:passages])
-    kind = source.name
+    else:
+        source = dictionary(cache, max(passages, _SIZES[-1]))
+    vectors, kind = np.asarray(source.vectors[:passages]), source.name
     if len(vectors) < passages:
         kind = f"{kind}, {passages - len(vectors):,} of them mixtures"
         vectors = synthesise(vectors, passages)[np.random.default_rng(1).permutation(passages)]
