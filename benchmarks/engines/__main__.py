@@ -6,9 +6,9 @@ At each size each side is filled, in batches of a thousand passages, and flushed
 turn, through our layer and by hand, that is by psycopg and pymilvus alone; then with filters, and what was found is
 compared with exact search. Servers are the tests' own, on this machine, and share its cores.
 
-Vectors are passages of two dictionaries (``apt-get install dict-wn dict-gcide``), embedded by the default model and kept
-in the cache: the first run takes as long as embedding 100,000 passages takes. With ``--short`` they are mixtures of
-those of the sample archive, of which a graph finds less. Texts are made. Raw figures go to
+Vectors are passages of two dictionaries (``apt-get install dict-wn dict-gcide``), embedded by the default model and
+kept in the cache: the first run takes as long as embedding 100,000 passages takes. With ``--short`` they are mixtures
+of those of the sample archive, of which a graph finds less. Texts are made. Raw figures go to
 ``benchmarks/results/engines.json``.
 """
 
