@@ -146,12 +146,13 @@ def test_what_was_measured_says_so_and_nothing_else_does(plan: Plan) -> None:
 
 
 def test_the_simplest_engine_that_is_enough_is_taken() -> None:
-    assert [plan_for(size).engine for size in (1e3, 1e6, 3e6, 1e7, 5e7, 1e8, 1e9)] == [
+    assert [plan_for(size).engine for size in (1e3, 1e6, 3e6, 1e7, 3e7, 1e8, 1e9)] == [
         *["embedded"] * 3,
         *["postgres"] * 2,
         *["milvus"] * 2,
     ]
-    assert plan_for(5e7, memory=16e9).engine == "milvus"  # the graph is more than its memory
+    assert plan_for(5e7, memory=128e9).engine == "postgres"
+    assert plan_for(3e7, memory=16e9).engine == "milvus"  # the graph is more than its memory
     assert plan_for(1e5, replicas=2).engine == "postgres"
 
 
@@ -175,8 +176,8 @@ def test_token_vectors_off_take_no_disk_and_read_texts() -> None:
     assert on.estimate("disk").value - off.estimate("disk").value == pytest.approx(
         on.estimate("disk: token codes").value
     )
-    assert parts(off, "disk")[-1].name == "disk: texts, words"
-    assert off.estimate("network: query").value < on.estimate("network: query").value / 10
+    assert not any(one.name == "disk: token codes" for one in off.estimates)
+    assert off.estimate("network: query").value < on.estimate("network: query").value / 5
 
 
 def test_replicas_and_smaller_machines_are_more_machines() -> None:

@@ -182,6 +182,7 @@ class Server:
         self._places = np.empty(0, dtype=np.int64)
         self._where: dict[str, Where] = {}
         self._hand: Any = None
+        self._clients = contextlib.ExitStack()  # those by hand
 
     @property
     def collection(self) -> Collection:
@@ -230,11 +231,13 @@ class Server:
 
     def clear(self) -> None:
         """Remove all versions."""
+        self._clients.close()
         self._engine.remove()
         self._collection = self._hand = None
 
     def close(self) -> None:
         """Let go of its connections."""
+        self._clients.close()
         self._engine.close()
 
     def _client_version(self) -> str:
@@ -261,7 +264,7 @@ class Postgres(Server):
         from pgvector import HalfVector
         from pgvector.psycopg import register_vector
 
-        connection = self._server.connect()
+        connection = self._clients.enter_context(self._server.connect())
         register_vector(connection)
         connection.execute(f"SET hnsw.ef_search = {_EF}")
         statement = (
@@ -299,7 +302,7 @@ class Milvus(Server):
         return f"Milvus {server}, pymilvus {importlib.metadata.version('pymilvus')}"
 
     def _by_hand(self) -> Any:
-        client = self._server.client()
+        client = self._clients.enter_context(contextlib.closing(self._server.client()))
         name, field = self._largest(client)
         params = {"metric_type": "IP", "params": {"ef": _EF}}
 
@@ -332,7 +335,11 @@ def _size_below(folder: Path) -> int:
 
 @contextlib.contextmanager
 def _folder_side(folder: Path) -> Iterator[Side]:
-    yield Folder(folder)
+    side = Folder(folder)
+    try:
+        yield side
+    finally:
+        side.clear()
 
 
 @contextlib.contextmanager
