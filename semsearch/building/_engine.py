@@ -187,8 +187,8 @@ class _EmbeddedBefore:
 
 
 def update_in_engine(
-    address: str,
     add: Corpus,
+    address: str,
     remove: Sequence[str],
     *,
     choose: Callable[[Manifest], Embedder],
