@@ -19,7 +19,7 @@ from pathlib import Path
 from semsearch.building._articles import twice
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._report import silent
-from semsearch.building._shards import CorpusPart, ShardReport, embed_shard, resolve_embedder
+from semsearch.building._shards import CorpusPart, Known, ShardReport, embed_shard, resolve_embedder
 from semsearch.embedders import Embedder
 from semsearch.errors import CorpusError, SemsearchError
 from semsearch.readers import Located, ReadingLog, require_sources
@@ -166,6 +166,8 @@ def embed_corpus(
     fields: FieldNames | None = None,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
+    known: Known | None = None,
+    log: ReadingLog | None = None,
     progress: ReportProgress | None = None,
 ) -> CorpusShardsReport:
     """Embed a corpus into shards: the files of a folder, in the order of the corpus.
@@ -186,6 +188,8 @@ def embed_corpus(
         fields: As there.
         include: As there.
         exclude: As there.
+        known: What need not be embedded again; for one worker alone.
+        log: Also takes what could not be read.
         progress: Called now and then with a :class:`~semsearch.Progress`.
 
     Returns:
@@ -201,8 +205,11 @@ def embed_corpus(
     started = time.monotonic()
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
+    if workers > 1 and known is not None:
+        raise ValueError("what is known is asked by one process alone: workers must be 1")
     require_pyarrow()
-    report, place, log = progress or silent, Path(folder), ReadingLog()
+    report, place = progress or silent, Path(folder)
+    log = ReadingLog() if log is None else log
     options = {"passages_per_shard": passages_per_shard, "fields": fields, "include": include, "exclude": exclude}
     parts = shard_corpus(corpus, log=log, **options)  # type: ignore[arg-type]
     report(Progress("loading the model"))
@@ -214,6 +221,7 @@ def embed_corpus(
         embedder=given,
         precision=precision if given is not model else None,
         token_vectors=token_vectors,
+        known=known,
     )
     reports: list[ShardReport] = []
     names: set[str] = set()
