@@ -18,6 +18,7 @@ from semsearch import (
     Progress,
     build_index,
     open_index,
+    parse_filter,
     update_index,
     verify_index,
 )
@@ -49,8 +50,8 @@ def answers(index: str | Path, embedder: WordEmbedder) -> list[tuple[Any, ...]]:
         return [
             (hit.rank, hit.score, hit.passage, hit.article, dict(hit.article.metadata), hit.evidence)
             for query in QUERIES
-            for options in ({}, {"where": "desk.name = harbour"})
-            for hit in searcher.search(query, k=20, **options)
+            for where in (None, parse_filter("desk.name = harbour"))
+            for hit in searcher.search(query, k=20, where=where)
         ]
 
 
@@ -153,12 +154,15 @@ def test_shards_are_named_in_any_way(shards: Path, tmp_path: Path) -> None:
     for given in [paths, [shards], [str(shards / "*.parquet")], [paths[0], shards], iter(paths)]:
         assert _shard_set(given).paths == paths  # type: ignore[arg-type]
     assert load_shards(paths[1], tmp_path / "index").articles == read_shard_info(paths[1]).counts.articles
-    for nothing, reason in [
-        (tmp_path / "x", "no shard in it"), (str(tmp_path / "*.pq"), "no file matches"), ([], "none is named"),
+    nothings: list[tuple[Any, str]] = [
+        (tmp_path / "x", "no shard in it"),
+        (str(tmp_path / "*.pq"), "no file matches"),
+        ([], "none is named"),
         (tmp_path / "none.parquet", "does not exist"),
-    ]:  # fmt: skip
+    ]
+    for nothing, reason in nothings:
         with pytest.raises(CorpusError, match=reason):
-            load_shards(nothing, tmp_path / "index")  # type: ignore[arg-type]
+            load_shards(nothing, tmp_path / "index")
 
 
 def test_shards_without_an_article_are_no_index(tmp_path: Path) -> None:
@@ -177,9 +181,9 @@ def test_shards_without_an_article_are_no_index(tmp_path: Path) -> None:
     ],
 )
 def test_shards_that_do_not_belong_together_are_refused(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
-    options = {"embedder": TokenWordEmbedder()}
-    embed_shard(ARTICLES[:2], tmp_path / "a.parquet", **options)  # type: ignore[arg-type]
-    embed_shard(ARTICLES[2:4], tmp_path / "b.parquet", **{**options, **change})  # type: ignore[arg-type]
+    options: dict[str, Any] = {"embedder": TokenWordEmbedder()}
+    embed_shard(ARTICLES[:2], tmp_path / "a.parquet", **options)
+    embed_shard(ARTICLES[2:4], tmp_path / "b.parquet", **{**options, **change})
     with pytest.raises(CorpusError, match=reason) as raised:
         load_shards(tmp_path, tmp_path / "index")
     assert raised.value.place == str(tmp_path / "b.parquet")
@@ -209,12 +213,13 @@ def test_rotations_and_precisions_that_come_to_the_same_belong_together(tmp_path
     copied(tmp_path / "a.x", tmp_path / "a.parquet", precision="float32")
     copied(tmp_path / "b.x", tmp_path / "b.parquet", precision="bfloat16", rotation=(rotation + 1e-6).tobytes())
     load_shards(tmp_path, tmp_path / "index")
-    for change, reason in [
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"precision": "int8"}, "was embedded in int8"),
         ({"precision": None}, "was embedded in None"),
         ({"precision": "float32", "rotation": np.roll(rotation, 1, axis=0).tobytes()}, "a rotation of its own"),
         ({"precision": "float32", "target_tokens": 60}, "was split to 60 tokens"),
-    ]:
+    ]
+    for change, reason in changes:
         copied(tmp_path / "b.x", tmp_path / "b.parquet", **change)
         with pytest.raises(CorpusError, match=reason):
             load_shards(tmp_path, tmp_path / "index")

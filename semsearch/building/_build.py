@@ -101,7 +101,7 @@ def build_index(
     if is_address(index):
         if keep is not None:
             raise ValueError("keep is for an index in a folder: an engine keeps one version before the live one")
-        return _build_in_engine(corpus, os.fspath(index), embedder, precision, log, progress, asked)
+        return _build_in_engine(corpus, os.fspath(index), embedder, precision, progress, asked)
     folder = Path(index)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for the index")
@@ -184,7 +184,6 @@ def _build_in_engine(
     address: str,
     embedder: Embedder | str | os.PathLike[str] | None,
     precision: str | None,
-    log: ReadingLog,
     progress: ReportProgress | None,
     asked: _Asked,
 ) -> BuildReport:
@@ -198,7 +197,7 @@ def _build_in_engine(
         token_vectors, _, fields, globs = _kept(asked, last)
         return Kept(token_vectors, fields, globs)
 
-    return rebuild_in_engine(corpus, address, choose=choose, keeps=keeps, log=log, report=progress or silent)
+    return rebuild_in_engine(corpus, address, choose=choose, keeps=keeps, report=progress or silent)
 
 
 def _update_in_engine(

@@ -167,7 +167,6 @@ def embed_corpus(
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
     known: Known | None = None,
-    log: ReadingLog | None = None,
     progress: ReportProgress | None = None,
 ) -> CorpusShardsReport:
     """Embed a corpus into shards: the files of a folder, in the order of the corpus.
@@ -188,8 +187,7 @@ def embed_corpus(
         fields: As there.
         include: As there.
         exclude: As there.
-        known: What need not be embedded again; for one worker alone.
-        log: Also takes what could not be read.
+        known: As there; with one worker.
         progress: Called now and then with a :class:`~semsearch.Progress`.
 
     Returns:
@@ -205,11 +203,10 @@ def embed_corpus(
     started = time.monotonic()
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
-    if workers > 1 and known is not None:
-        raise ValueError("what is known is asked by one process alone: workers must be 1")
+    if known is not None and workers > 1:
+        raise ValueError("what is known is known to one worker alone")
     require_pyarrow()
-    report, place = progress or silent, Path(folder)
-    log = ReadingLog() if log is None else log
+    report, place, log = progress or silent, Path(folder), ReadingLog()
     options = {"passages_per_shard": passages_per_shard, "fields": fields, "include": include, "exclude": exclude}
     parts = shard_corpus(corpus, log=log, **options)  # type: ignore[arg-type]
     report(Progress("loading the model"))

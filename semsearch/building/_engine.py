@@ -23,7 +23,7 @@ import numpy as np
 from semsearch._version import __version__
 from semsearch.addresses import shown
 from semsearch.building._articles import context_of, key_of, twice
-from semsearch.building._corpus import Corpus, Portion, nothing_to_index, portions
+from semsearch.building._corpus import Corpus, Portion, portions
 from semsearch.building._corpus_shards import embed_corpus
 from semsearch.building._loading import load_into, trying_again
 from semsearch.building._report import BuildReport
@@ -76,7 +76,6 @@ def rebuild_in_engine(
     *,
     choose: ChooseEmbedder,
     keeps: Callable[[Manifest | None], Kept],
-    log: ReadingLog,
     report: ReportProgress,
 ) -> BuildReport:
     """Build a version of a corpus and make it the live one.
@@ -86,7 +85,6 @@ def rebuild_in_engine(
         address: The index's address.
         choose: Gives the embedder.
         keeps: Gives what the index keeps, told likewise.
-        log: Takes what could not be read.
         report: Is told how far it is.
     """
     started = time.monotonic()
@@ -106,17 +104,17 @@ def rebuild_in_engine(
             include=kept.globs.include,
             exclude=kept.globs.exclude,
             known=known,
-            log=log,
             progress=report,
         )
-        if shards.articles == 0:
-            raise nothing_to_index(corpus, log)
         if live is not None and last is not None and known is not None and known.is_all(shards.articles, kept):
             version, manifest, unchanged = live.name, last, True
         else:
             version, manifest = load_into(engine, folder, fields=kept.fields, globs=kept.globs, report=report)
             unchanged = False
         shutil.rmtree(folder, ignore_errors=True)
+    log = ReadingLog()
+    log.problems, log.notes = list(shards.problems), list(shards.notes)
+    log.ignored.update(shards.ignored)
     return _report(address, version, manifest, log, started, embedded=shards.embedded, unchanged=unchanged)
 
 
@@ -189,8 +187,8 @@ class _EmbeddedBefore:
 
 
 def update_in_engine(
-    address: str,
     add: Corpus,
+    address: str,
     remove: Sequence[str],
     *,
     choose: Callable[[Manifest], Embedder],
