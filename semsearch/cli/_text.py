@@ -159,7 +159,7 @@ class TextOutput:
 
     def status(
         self,
-        index: Path,
+        index: str,
         generation: str,
         manifest: Manifest,
         kept: Sequence[KeptGeneration],
@@ -177,8 +177,9 @@ class TextOutput:
                 ("tokens", f"{counts.tokens:,} indexed, {counts.truncated_tokens:,} truncated"),
                 ("languages", _languages(manifest.languages)),
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
-                ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
-                ("of which", _token_store(manifest)),
+                *([] if manifest.files else [("engine", manifest.dense_spec)]),
+                *([("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages))] if manifest.files else []),
+                *([("of which", _token_store(manifest))] if manifest.files else []),
                 *([("columns", _columns(manifest.fields))] if manifest.fields else []),
                 *([("files", _globs(manifest.globs))] if manifest.globs else []),
                 ("generation", generation),
