@@ -11,11 +11,11 @@ import numpy as np
 
 from semsearch.analysis import ENGLISH, Analyzer
 from semsearch.dense import cosines
-from semsearch.engines import Batch, EngineArticle, Found, PassageRows, Unit, Where, article_of
+from semsearch.engines import Batch, EngineArticle, Found, PassageRows, Unit, Where
 from semsearch.engines.postgres._connection import Connection, Half, Rows, Server, Single, portion
 from semsearch.engines.postgres._copying import COPIES, copied, id_key
 from semsearch.engines.postgres._schema import INDEXES, VECTOR_INDEX, schema_of
-from semsearch.engines.postgres._where import Sql, both, of_articles, phrase_tests, within
+from semsearch.engines.postgres._where import Sql, both, of_articles, within
 from semsearch.engines.postgres._words import PostgresWords
 from semsearch.engines.postgres._writer import Writer
 from semsearch.errors import EngineError
@@ -75,15 +75,16 @@ class PostgresCollection:
         """The schema of its tables."""
         return self._schema
 
-    def _sql(self, text: str) -> str:
-        return text.replace("$", self._schema)
+    def _sql(self, text: str, allowed: Sql | None = None) -> str:
+        """Return a statement: ``$`` stands for the schema, and ``ALLOWED`` for a condition."""
+        return (text if allowed is None else text.replace("ALLOWED", allowed.text)).replace("$", self._schema)
 
     def _ask(self, work: Callable[[Connection], _T]) -> _T:
         return self._writer.read(self, work)
 
-    def _rows(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, text: str, values: Sequence[Any] = (), allowed: Sql | None = None) -> list[tuple[Any, ...]]:
         """Ask for rows, as the database has them in memory."""
-        statement = self._sql(text)
+        statement = self._sql(text, allowed)
         return self._ask(lambda one: one.execute(statement, values, binary=True).fetchall())
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
@@ -288,11 +289,11 @@ class PostgresCollection:
             (count,) = self._rows("SELECT passages FROM $.totals")[0]
         elif where.phrases:
             test = self._within(where)
-            (count,) = self._rows(f"SELECT count(*) FROM $.passages p WHERE {test.text}", test.values)[0]  # noqa: S608
+            (count,) = self._rows("SELECT count(*) FROM $.passages p WHERE ALLOWED", test.values, test)[0]
         else:
             test = both(of_articles(where, "f.row", fields=True))
-            statement = f"SELECT coalesce(sum(f.passages), 0)::bigint FROM $.facts f WHERE {test.text}"  # noqa: S608
-            (count,) = self._rows(statement, test.values)[0]
+            statement = "SELECT coalesce(sum(f.passages), 0)::bigint FROM $.facts f WHERE ALLOWED"
+            (count,) = self._rows(statement, test.values, test)[0]
         return int(count)
 
     def search(
@@ -319,16 +320,12 @@ class PostgresCollection:
         """Return what names the passages that may be found, if they are few."""
         if where.phrases:
             test = self._within(where)
-            rows = self._rows(
-                f"SELECT p.row FROM $.passages p WHERE {test.text} LIMIT %s",  # noqa: S608
-                (*test.values, _FEW + 1),
-            )
+            statement = "SELECT p.row FROM $.passages p WHERE ALLOWED LIMIT %s"
+            rows = self._rows(statement, (*test.values, _FEW + 1), test)
             return None if len(rows) > _FEW else Sql("p.row = ANY(%s)", (Rows([row for (row,) in rows]),))
         test = both(of_articles(where, "f.row", fields=True))
-        rows = self._rows(
-            f"SELECT f.row, f.passages FROM $.facts f WHERE {test.text} LIMIT %s",  # noqa: S608
-            (*test.values, _FEW + 1),
-        )
+        statement = "SELECT f.row, f.passages FROM $.facts f WHERE ALLOWED LIMIT %s"
+        rows = self._rows(statement, (*test.values, _FEW + 1), test)
         if len(rows) > _FEW or sum(passages for _, passages in rows) > _FEW:
             return None
         return Sql("p.article = ANY(%s)", (Rows([row for row, _ in rows]),))
@@ -336,8 +333,8 @@ class PostgresCollection:
     def _scan(self, vector: NDArray[np.float32], k: int, test: Sql) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Score all passages that may be found. What is added to the distance keeps the index of vectors out of it."""
         statement = (
-            "SELECT s.row, s.distance, halfvec_send(s.vector) FROM ("  # noqa: S608
-            f"SELECT p.row, p.vector, (p.vector <#> %s::halfvec) + 0.0 AS distance FROM $.passages p WHERE {test.text} "
+            "SELECT s.row, s.distance, halfvec_send(s.vector) FROM ("
+            "SELECT p.row, p.vector, (p.vector <#> %s::halfvec) + 0.0 AS distance FROM $.passages p WHERE ALLOWED "
             "ORDER BY 3, 1 LIMIT %s) s"
         )
         half = Half(vector)
@@ -345,7 +342,7 @@ class PostgresCollection:
         error = float(np.linalg.norm(vector - vector.astype(np.float16).astype(np.float32))) * 1.001 + 1e-5
         depth = k + _SPARE
         while True:
-            found = self._rows(statement, (half, *test.values, depth))
+            found = self._rows(statement, (half, *test.values, depth), test)
             rows, scores = _scored(found, vector, k)
             # Complete when none that was not seen can be among them.
             if len(found) < depth or -found[-1][1] + error < scores[-1]:
@@ -360,8 +357,9 @@ class PostgresCollection:
         depth = k + _SPARE
         ef = min(max(40, depth, int(effort * depth)), _MOST_EF)
         statement = self._sql(
-            "SELECT p.row, p.vector <#> %s::halfvec, halfvec_send(p.vector) FROM $.passages p "  # noqa: S608
-            f"WHERE {test.text} ORDER BY p.vector <#> %s::halfvec LIMIT %s"
+            "SELECT p.row, p.vector <#> %s::halfvec, halfvec_send(p.vector) FROM $.passages p "
+            "WHERE ALLOWED ORDER BY p.vector <#> %s::halfvec LIMIT %s",
+            test,
         )
         half = Half(vector)
 
@@ -386,10 +384,11 @@ class PostgresCollection:
             return np.empty(0, np.int64)
         test = self._within(where)
         found = self._rows(
-            "SELECT DISTINCT ON (p.article) p.row FROM unnest(%s::bigint[]) a JOIN $.passages p "  # noqa: S608
-            f"ON p.row >= a << 20 AND p.row < (a << 20) + {_FIRST_PASSAGES} WHERE {test.text} "
+            "SELECT DISTINCT ON (p.article) p.row FROM unnest(%s::bigint[]) a JOIN $.passages p "
+            "ON p.row >= a << 20 AND p.row < (a << 20) + %s WHERE ALLOWED "
             "ORDER BY p.article, p.vector::vector <#> %s::vector, p.row",
-            (Rows(sorted(set(articles))), *test.values, Single(vector)),
+            (Rows(sorted(set(articles))), _FIRST_PASSAGES, *test.values, Single(vector)),
+            test,
         )
         return np.array([row for (row,) in found], dtype=np.int64)
 
@@ -404,8 +403,11 @@ class PostgresCollection:
             tables += " LEFT JOIN $.codes c ON c.row = u.row"
         found = self._rows(f"SELECT {columns} FROM {tables} ORDER BY u.number", (Rows(rows),))  # noqa: S608
         self._require(len(found), len(rows), "passage")
+        paragraphs, starts, ends = _columns([one[1:4] for one in found], 3)
         return PassageRows(
-            *_columns([one[1:4] for one in found], 3),
+            paragraphs,
+            starts,
+            ends,
             _vectors([one[4] for one in found]),
             [_codes(*one[5:7]) for one in found] if codes else [_NO_CODES] * len(found),
         )
@@ -465,7 +467,7 @@ class PostgresCollection:
         return found
 
     def entries(self, first: int = 0) -> Iterator[tuple[str, Found]]:
-        """Yield the id of every article from the row ``first`` on, in the order of the rows, and what it is found by."""
+        """Yield the id of every article from the row ``first`` on, in that order, and what it is found by."""
         while True:
             rows = self._rows(
                 "SELECT id, row, digest FROM $.articles WHERE row >= %s ORDER BY row LIMIT %s", (first, _MANY)
@@ -517,9 +519,13 @@ class PostgresCollection:
             (last + 1) << 20,
         )
         keys = np.frombuffer(b"".join(one[4] for one in found), dtype=np.uint8).reshape(-1, 16)
+        numbers, paragraphs, starts, ends = _columns([one[:4] for one in found], 4)
         return Batch(
             [self._article(one) for one in articles],
-            *_columns([one[:4] for one in found], 4),
+            numbers,
+            paragraphs,
+            starts,
+            ends,
             keys,
             _vectors([one[5] for one in found]),
             [_codes(*one[6:8]) for one in found],

@@ -261,7 +261,7 @@ class Server:
             return EngineUnavailableError(where, f"did not answer within {self.address.timeout:g} seconds")
         if (not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)) or state in _PASSING:
             return EngineUnavailableError(where, reason)
-        if state[:2] in ("08", "28", "42", "3F") or state[:3] in ("57P",):
+        if state[:2] in ("08", "28", "42", "3F") or state[:3] == "57P":
             return self._of_class(state, reason)
         return EngineError(where, reason)
 
@@ -277,8 +277,8 @@ class Server:
 
 
 _NOT_LET_IN = (
-    "authentication failed", "no pg_hba.conf entry", "no password supplied", "not permitted to log in", "permission denied",
-    "fe_sendauth", "certificate",
+    "authentication failed", "no pg_hba.conf entry", "no password supplied", "not permitted to log in",
+    "permission denied", "fe_sendauth", "certificate",
 )  # fmt: skip
 _PASSING = {"40001", "40P01", "53300", "55P03", "25P03"}  # what the same call may not meet again
 

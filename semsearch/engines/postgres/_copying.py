@@ -27,10 +27,11 @@ _FIRST_DAY = dt.date(2000, 1, 1).toordinal()
 _PIECE = 1 << 20  # bytes that are handed on at once
 
 COPIES = {
-    "articles": "COPY $.articles (row, key, id, title, published, source, url, metadata, text, place, digest, passages, "
-    "tokens, truncated, length, vector) FROM STDIN (FORMAT binary)",
+    "articles": "COPY $.articles (row, key, id, title, published, source, url, metadata, text, place, digest, "
+    "passages, tokens, truncated, length, vector) FROM STDIN (FORMAT binary)",
     "facts": "COPY $.facts (row, passages, fields) FROM STDIN (FORMAT binary)",
-    "passages": "COPY $.passages (row, article, paragraph, starts, ends, key, length, vector) FROM STDIN (FORMAT binary)",
+    "passages": "COPY $.passages (row, article, paragraph, starts, ends, key, length, vector) "
+    "FROM STDIN (FORMAT binary)",
     "codes": "COPY $.codes (row, width, codes) FROM STDIN (FORMAT binary)",
     "texts": "COPY $.texts (row, text, words) FROM STDIN (FORMAT binary)",
     "article_terms": "COPY $.article_terms (term, row, count, length) FROM STDIN (FORMAT binary)",
@@ -214,7 +215,7 @@ def _postings(
 
 
 def _scored_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return what lengths count as in a score: what the engine of an index in a folder, which keeps a byte, makes of it.
+    """Return what lengths count as in a score: what the engine of an index in a folder makes of them in a byte.
 
     Those below 40 are as they are, of others three bits stay after the first, counted from 24.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from semsearch.engines import Address, Capabilities
+from semsearch.engines import Address, Capabilities, Collection
 from semsearch.errors import EngineError, IndexNotFoundError
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class PostgresEngine:
 
         def begun(connection: Connection) -> int:
             found = connection.execute(
-                "SELECT number, load = %s FROM semsearch.versions WHERE name = %s AND published IS NULL ORDER BY number",
+                "SELECT number, load = %s FROM semsearch.versions WHERE name = %s AND published IS NULL "
+                "ORDER BY number",
                 (load, name),
             ).fetchall()
             same = [number for number, is_same in found if is_same]
@@ -125,8 +126,8 @@ class PostgresEngine:
                     raise
                 raise EngineError(
                     self.address,
-                    f"the database has no pgvector, and it cannot be made here ({error.reason}): install pgvector 0.8 or "
-                    "later on the server, and have who may do so run 'CREATE EXTENSION vector' in this database",
+                    f"the database has no pgvector, and it cannot be made here ({error.reason}): install pgvector 0.8 "
+                    "or later on the server, and have who may do so run 'CREATE EXTENSION vector' in this database",
                 ) from None
             self._writer.renew()
             self._server.close()  # connections that know nothing of it
@@ -138,8 +139,12 @@ class PostgresEngine:
                 "'ALTER EXTENSION vector UPDATE' in this database",
             )
 
-    def publish(self, version: PostgresCollection) -> None:
+    def publish(self, version: Collection) -> None:
         """Make a version the live one, in one transaction. The one before is kept, those before it go."""
+        from semsearch.engines.postgres._collection import PostgresCollection
+
+        if not isinstance(version, PostgresCollection):
+            raise ValueError(f"expected a version of this engine, not {version!r}")
         name = self._server.address.name
 
         def make_live(connection: Connection) -> None:

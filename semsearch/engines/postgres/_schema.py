@@ -52,8 +52,8 @@ TABLES = (
     "CREATE TABLE $.codes (row bigint PRIMARY KEY, width integer NOT NULL, codes bytea NOT NULL)",
     "ALTER TABLE $.codes ALTER COLUMN codes SET STORAGE EXTERNAL",  # nothing is left in them to compress
     'CREATE TABLE $.texts (row bigint PRIMARY KEY, text text NOT NULL, words text COLLATE "C" NOT NULL)',
-    "CREATE TABLE $.article_terms (term bigint NOT NULL, row bigint NOT NULL, count integer NOT NULL, length integer NOT NULL)",
-    "CREATE TABLE $.passage_terms (term bigint NOT NULL, row bigint NOT NULL, count integer NOT NULL, length integer NOT NULL)",
+    "CREATE TABLE $.article_terms (term bigint NOT NULL, row bigint NOT NULL, count int NOT NULL, length int NOT NULL)",
+    "CREATE TABLE $.passage_terms (term bigint NOT NULL, row bigint NOT NULL, count int NOT NULL, length int NOT NULL)",
 )
 """Makes a version; ``$`` stands for its schema."""
 

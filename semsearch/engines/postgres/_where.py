@@ -68,14 +68,14 @@ def _value(kind: str, value: Any) -> str:
 
 def _decimal(number: float) -> str:
     """Write a number with all of its digits, as filters have it: an integer beyond 64 bits is its nearest float."""
-    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+    if not -(2**63) <= number < 2**63:
         try:
             number = float(number)
         except OverflowError:
             number = math.inf if number > 0 else -math.inf
-    if isinstance(number, float) and not math.isfinite(number):
+    if not math.isfinite(number):
         return f"{'-' if number < 0 else ''}1{'0' * 400}"  # beyond every other; no number is written so
-    if number == int(number):
+    if int(number) == number:
         return str(int(number))
     return format(Decimal(number), "f")
 
@@ -188,5 +188,9 @@ def within(where: Where | None, analyzer: Analyzer, *, row: str, article: str, o
 
 def _among(test: Sql, table: str, key: str, column: str, *, one_by_one: bool) -> Sql:
     if one_by_one:  # a subquery of one value is never made a join of
-        return Sql(f"coalesce((SELECT {test.text} FROM {table} WHERE {key} = {column}), FALSE)", test.values)
-    return Sql(f"{column} IN (SELECT {key} FROM {table} WHERE {test.text})", test.values)
+        text = "coalesce((SELECT TEST FROM TABLE WHERE KEY = COLUMN), FALSE)"
+    else:
+        text = "COLUMN IN (SELECT KEY FROM TABLE WHERE TEST)"
+    for name, part in {"TABLE": table, "KEY": key, "COLUMN": column, "TEST": test.text}.items():
+        text = text.replace(name, part)
+    return Sql(text, test.values)

