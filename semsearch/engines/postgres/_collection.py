@@ -14,7 +14,7 @@ from semsearch.dense import cosines
 from semsearch.engines import Batch, EngineArticle, Found, PassageRows, Unit, Where
 from semsearch.engines.postgres._connection import Connection, Half, Rows, Server, Single, portion
 from semsearch.engines.postgres._copying import COPIES, copied, id_key
-from semsearch.engines.postgres._schema import INDEXES, VECTOR_INDEX, schema_of
+from semsearch.engines.postgres._schema import INDEXES, VECTOR_INDEX, VECTORS, schema_of
 from semsearch.engines.postgres._where import Sql, both, of_articles, within
 from semsearch.engines.postgres._words import PostgresWords
 from semsearch.engines.postgres._writer import Writer
@@ -41,6 +41,8 @@ _EFFORTS = ((0.9, 1.0), (0.95, 1.5), (0.99, 4.0), (0.995, 6.0), (0.998, 10.0))
 _PORTION = 2000  # passages that are exported at once
 _MANY = 10_000  # ids or rows that are asked for at once
 _MEMORY = (1 << 16, 1 << 21)  # KB for building an index: at least, at most
+_MEMORY_OF_PASSAGE = 4  # KB, likewise
+_TABLES = ("articles", "facts", "passages", "codes", "texts", "article_terms", "passage_terms")
 
 _ARTICLE = "row, id, title, published, source, url, metadata, text, place, digest, passages, tokens, truncated, "
 _ARTICLE += "halfvec_send(vector)"
@@ -230,51 +232,44 @@ class PostgresCollection:
     def flush(self) -> None:
         """Commit an update, and return when there is an index of everything that needs one."""
         self._writer.finish()
-        self._writer.alone(self._index)
+        self.complete()
+
+    def complete(self) -> tuple[str, ...]:
+        """Build the indexes that are not there, and return their names."""
+        built = self._writer.alone(self._index)
         self._indexed = None
+        return built
 
-    def _index(self, connection: Connection) -> None:
-        """Build the indexes that are not there."""
-        passages = self._number(connection, self._sql("SELECT passages FROM $.totals"))
-        there = self._number(
-            connection,
-            "SELECT count(*) FROM pg_indexes WHERE schemaname = %s AND indexname = 'texts_words'",
-            self._schema,
-        )
-        needs_vectors = passages > SCANNED and not self._has_vector_index(connection)
-        if there and not needs_vectors:
-            return
+    def _index(self, connection: Connection) -> tuple[str, ...]:
+        there = _index_names(connection, self._schema)
+        passages = _number(connection, self._sql("SELECT passages FROM $.totals"))
+        missing = {name: what for name, what in INDEXES.items() if name not in there}
+        needs_vectors = passages > SCANNED and VECTOR_INDEX not in there
+        if not missing and not needs_vectors:
+            return ()
         least, most = _MEMORY
-        memory = min(max(least, 4 * passages), most)  # of a graph that does not fit the rest is built slowly
+        memory = min(max(least, _MEMORY_OF_PASSAGE * passages), most)  # of a graph beyond it the rest is built slowly
         connection.execute("SELECT set_config('maintenance_work_mem', %s, false)", (f"{memory}kB",))
-        if not there:
-            with connection.transaction():
-                for statement in INDEXES:
-                    connection.execute(self._sql(statement))
+        for name, what in missing.items():
+            connection.execute(self._sql(f"CREATE INDEX IF NOT EXISTS {name} ON {what}"))
         if needs_vectors:
-            self._build_vector_index(connection)
+            self._index_vectors(connection)
         connection.execute("RESET maintenance_work_mem")
-        for table in ("articles", "facts", "passages", "codes", "texts", "article_terms", "passage_terms"):
+        for table in _TABLES:
             connection.execute(self._sql(f"VACUUM (ANALYZE) $.{table}"))
+        return (*missing, *([VECTOR_INDEX] if needs_vectors else []))
 
-    def _build_vector_index(self, connection: Connection) -> None:
+    def _index_vectors(self, connection: Connection) -> None:
         import psycopg
 
+        statement = self._sql(f"CREATE INDEX IF NOT EXISTS {VECTOR_INDEX} ON {VECTORS}")
         try:
-            connection.execute(self._sql(VECTOR_INDEX))
+            connection.execute(statement)
         except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
             # Workers share memory of the system, of which containers have little; alone it builds in its own.
             connection.execute("SET max_parallel_maintenance_workers = 0")
-            connection.execute(self._sql(VECTOR_INDEX))
+            connection.execute(statement)
             connection.execute("RESET max_parallel_maintenance_workers")
-
-    def _has_vector_index(self, connection: Connection) -> bool:
-        statement = "SELECT count(*) FROM pg_indexes WHERE schemaname = %s AND indexname = 'passages_vector'"
-        return self._number(connection, statement, self._schema) > 0
-
-    def _number(self, connection: Connection, statement: str, *values: object) -> int:
-        row = connection.execute(statement, values).fetchone()
-        return 0 if row is None else int(row[0])
 
     # --- what is found ---
 
@@ -313,7 +308,7 @@ class PostgresCollection:
 
     def _is_indexed(self) -> bool:
         if self._indexed is None:
-            self._indexed = self._ask(self._has_vector_index)
+            self._indexed = VECTOR_INDEX in self._ask(lambda one: _index_names(one, self._schema))
         return self._indexed
 
     def _few(self, where: Where) -> Sql | None:
@@ -536,6 +531,16 @@ _FEW = 5000  # passages up to which those that may be found are scored one by on
 _ROUNDING = 1e-5
 _TUNED = "SELECT set_config('hnsw.ef_search', %s, false)"
 _NO_CODES: NDArray[np.uint8] = np.empty((0, 0), dtype=np.uint8)
+
+
+def _index_names(connection: Connection, schema: str) -> set[str]:
+    found = connection.execute("SELECT indexname FROM pg_indexes WHERE schemaname = %s", (schema,)).fetchall()
+    return {str(name) for (name,) in found}
+
+
+def _number(connection: Connection, statement: str) -> int:
+    row = connection.execute(statement).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _scored(

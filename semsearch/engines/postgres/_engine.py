@@ -184,6 +184,10 @@ class PostgresEngine:
         """
         return self._writer.hold()
 
+    def repair(self) -> tuple[str, ...]:
+        """Build the indexes of the live version that are not there, and return their names."""
+        return self.live().complete()
+
     def remove(self) -> None:
         """Remove every version."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CATALOG", "INDEXES", "TABLES", "VECTOR_INDEX", "schema_of"]
+__all__ = ["CATALOG", "INDEXES", "TABLES", "VECTORS", "VECTOR_INDEX", "schema_of"]
 
 CATALOG = (
     "CREATE SCHEMA IF NOT EXISTS semsearch",
@@ -57,21 +57,22 @@ TABLES = (
 )
 """Makes a version; ``$`` stands for its schema."""
 
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS facts_fields ON $.facts USING gin (fields jsonb_path_ops)",
-    "CREATE INDEX IF NOT EXISTS passages_article ON $.passages (article)",
-    "CREATE INDEX IF NOT EXISTS texts_words ON $.texts USING gin (string_to_array(words, ' '))",
-    "CREATE INDEX IF NOT EXISTS article_terms_term ON $.article_terms (term) INCLUDE (row, count, length)",
-    "CREATE INDEX IF NOT EXISTS article_terms_row ON $.article_terms (row)",
-    "CREATE INDEX IF NOT EXISTS passage_terms_term ON $.passage_terms (term) INCLUDE (row, count, length)",
-    "CREATE INDEX IF NOT EXISTS passage_terms_article ON $.passage_terms ((row >> 20))",
-)
-"""What a version is given when it is filled: to keep these up while it is takes several times as long."""
+INDEXES = {
+    "facts_fields": "$.facts USING gin (fields jsonb_path_ops)",
+    "passages_article": "$.passages (article)",
+    "texts_words": "$.texts USING gin (string_to_array(words, ' '))",
+    "article_terms_term": "$.article_terms (term) INCLUDE (row, count, length)",
+    "article_terms_row": "$.article_terms (row)",
+    "passage_terms_term": "$.passage_terms (term) INCLUDE (row, count, length)",
+    "passage_terms_article": "$.passage_terms ((row >> 20))",
+}
+"""What a version is given when it is filled, by name: to keep these up while it is takes several times as long."""
 
-VECTOR_INDEX = (
-    "CREATE INDEX IF NOT EXISTS passages_vector ON $.passages USING hnsw (vector halfvec_ip_ops) "
-    "WITH (m = 16, ef_construction = 100)"
-)
+VECTOR_INDEX = "passages_vector"
+"""The name of the index of vectors."""
+
+VECTORS = "$.passages USING hnsw (vector halfvec_ip_ops) WITH (m = 16, ef_construction = 100)"
+"""What that is."""
 
 
 def schema_of(name: str, number: int) -> str:
