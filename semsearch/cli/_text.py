@@ -178,7 +178,11 @@ class TextOutput:
                 ("languages", _languages(manifest.languages)),
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
                 *([] if manifest.files else [("engine", manifest.dense_spec)]),
-                *([("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages))] if manifest.files else []),
+                *(
+                    [("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages))]
+                    if manifest.files
+                    else []
+                ),
                 *([("of which", _token_store(manifest))] if manifest.files else []),
                 *([("columns", _columns(manifest.fields))] if manifest.fields else []),
                 *([("files", _globs(manifest.globs))] if manifest.globs else []),
