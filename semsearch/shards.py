@@ -52,6 +52,8 @@ _ABOUT = b"semsearch"
 _ROTATION = b"semsearch.rotation"
 _MOST_FIELDS = 1000
 """So many fields of metadata are listed; of more, nothing is said of which there are."""
+_MOST_SHOWN = 100  # problems that are described
+_LONGEST_SHOWN = 500  # characters of one
 _REPEATED = 4096
 """Characters of an article's field that stands in the row of each passage; of a longer one it is in the first alone."""
 _ROWS = 512  # that are read at a time
@@ -79,7 +81,8 @@ class ShardInfo:
         counts: What it holds.
         languages: Which share of its articles is of which language, by its code, the largest first.
         fields: The paths of all fields of its articles' metadata, sorted; None if they are too many to be listed.
-        problems: How many articles are not in it because they could not be read or stored.
+        problems: How many things that should have become an article did not.
+        shown: The first of these problems: where, and why.
         notes: How many things were read, but not as they stand.
         written_by: The version of semsearch that wrote it.
     """
@@ -93,6 +96,7 @@ class ShardInfo:
     languages: Mapping[str, float]
     fields: tuple[tuple[str, ...], ...] | None
     problems: int = 0
+    shown: tuple[tuple[str, str], ...] = ()
     notes: int = 0
     written_by: str = __version__
 
@@ -159,7 +163,6 @@ class ShardWriter:
         precision: str | None,
         target_tokens: int,
         rotation: NDArray[np.float32] | None,
-        source: str,
     ) -> None:
         """Begin it; the arguments are the attributes of :class:`ShardInfo`.
 
@@ -173,7 +176,6 @@ class ShardWriter:
         self._path = Path(path)
         self._embedder, self._precision, self._target_tokens = embedder, precision, target_tokens
         self._rotation = None if rotation is None else np.ascontiguousarray(rotation, dtype="<f4").tobytes()
-        self._source = source
         self._articles = self._passages = self._tokens = self._truncated = 0
         self._fields: set[tuple[str, ...]] | None = set()
         self._languages: Counter[str | None] = Counter()  # articles of each; None where that is not certain
@@ -221,15 +223,20 @@ class ShardWriter:
             self._languages[language_code(entry.article.metadata.get(_STATED)) or detect_language(text)] += 1
             start += entry.passages
 
-    def close(self, *, problems: int = 0, notes: int = 0) -> ShardInfo:
+    def close(self, source: str, *, problems: Sequence[CorpusError] = (), notes: int = 0) -> ShardInfo:
         """Wait until the shard is on the disk, and give it its name.
+
+        Args:
+            source: As :attr:`ShardInfo.source`.
+            problems: What is not in it and should be.
+            notes: How many things were read, but not as they stand.
 
         Raises:
             IndexWriteError: If the disk is full or broken.
         """
         shares = {code: round(n / self._articles, 3) for code, n in self._languages.items() if code is not None}
         info = ShardInfo(
-            source=self._source,
+            source=source,
             embedder=self._embedder,
             precision=self._precision,
             target_tokens=self._target_tokens,
@@ -237,7 +244,8 @@ class ShardWriter:
             counts=Counts(self._articles, self._passages, self._tokens, self._truncated),
             languages={code: shares[code] for code in sorted(shares, key=lambda code: (-shares[code], code))},
             fields=None if self._fields is None else tuple(sorted(self._fields)),
-            problems=problems,
+            problems=len(problems),
+            shown=tuple((each.place[:_LONGEST_SHOWN], each.reason[:_LONGEST_SHOWN]) for each in problems[:_MOST_SHOWN]),
             notes=notes,
         )
         with writing(self._temporary):
@@ -359,6 +367,7 @@ def _described(info: ShardInfo) -> dict[bytes, bytes]:
         "languages": dict(info.languages),
         "fields": info.fields,
         "problems": info.problems,
+        "shown": info.shown,
         "notes": info.notes,
     }
     described = {_ABOUT: _to_json(about).encode()}
@@ -464,6 +473,7 @@ def _info(file: Any) -> ShardInfo:
         languages=parse_shares(about, "languages"),
         fields=None if about["fields"] is None else tuple(tuple(map(_text, path)) for path in about["fields"]),
         problems=parse_count(about, "problems"),
+        shown=tuple((_text(place), _text(reason)) for place, reason in about["shown"]),
         notes=parse_count(about, "notes"),
         written_by=_text(about["written_by"]),
     )

@@ -71,12 +71,10 @@ def batch_of(articles: Sequence[Article], first: int = 0, *, codes: bool = True)
 
 def write(path: Path, *batches: Batch, codes: bool = True, spec: EmbedderSpec = SPEC) -> ShardInfo:
     rotation = CODEC.rotation if codes else None
-    with ShardWriter(
-        path, embedder=spec, precision="bfloat16", target_tokens=120, rotation=rotation, source="s"
-    ) as shard:
+    with ShardWriter(path, embedder=spec, precision="bfloat16", target_tokens=120, rotation=rotation) as shard:
         for batch in batches:
             shard.add(batch)
-        return shard.close(problems=1, notes=2)
+        return shard.close("s", problems=[CorpusError("x:3", "is empty")], notes=2)
 
 
 def flat(batches: Sequence[Batch]) -> list[tuple[Any, ...]]:
@@ -116,6 +114,7 @@ def test_what_is_written_is_read(tmp_path: Path, codes: bool) -> None:
         {"de": 0.333, "en": 0.333},
         (("metadata", "desk"), ("metadata", "desk", "name"), ("metadata", "language"), ("metadata", "pages")),
         1,
+        (("x:3", "is empty"),),
         2,
     )
     codec = info.codec
@@ -156,9 +155,7 @@ def test_a_shard_of_no_article_is_one(tmp_path: Path) -> None:
 
 def test_what_is_not_closed_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with ShardWriter(
-            tmp_path / "x", embedder=SPEC, precision=None, target_tokens=1, rotation=None, source=""
-        ) as shard:
+        with ShardWriter(tmp_path / "x", embedder=SPEC, precision=None, target_tokens=1, rotation=None) as shard:
             shard.add(batch_of(ARTICLES[:1], codes=False))
             raise KeyboardInterrupt
 
@@ -177,12 +174,10 @@ def test_what_a_killed_writer_left_goes_when_the_shard_is_there(tmp_path: Path) 
 
 def test_two_who_write_the_same_shard_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "one.parquet"
-    slow = ShardWriter(
-        path, embedder=SPEC, precision="bfloat16", target_tokens=120, rotation=CODEC.rotation, source="s"
-    )
+    slow = ShardWriter(path, embedder=SPEC, precision="bfloat16", target_tokens=120, rotation=CODEC.rotation)
     slow.add(batch_of(ARTICLES))
     info = write(path, batch_of(ARTICLES))
-    assert slow.close(problems=1, notes=2) == info
+    assert slow.close("s", problems=[CorpusError("x:3", "is empty")], notes=2) == info
     assert [entry.name for entry in tmp_path.iterdir()] == ["one.parquet"]
     assert flat(list(read_shard(path))) == flat([batch_of(ARTICLES)])
 

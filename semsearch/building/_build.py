@@ -15,10 +15,10 @@ from semsearch._version import __version__
 from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._dense import write_dense
-from semsearch.building._embedding import Encoder, embed_new, rows_by_key
+from semsearch.building._embedding import Encoder, embed_new, gives_tokens, rows_by_key
 from semsearch.building._languages import languages_of
 from semsearch.building._report import BuildReport, silent
-from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, language_warning, load_embedder
+from semsearch.embedders import DEFAULT_MODEL, Embedder, language_warning, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.languages import analysed_languages
 from semsearch.passages import TARGET_TOKENS
@@ -227,7 +227,7 @@ def _build(
         last = last_manifest(folder)
         embedder, precision = _resolve_embedder(embedder, precision, folder, last)
         kept = _kept(asked, last)
-        with_tokens = kept.token_vectors and _gives_tokens(embedder)
+        with_tokens = kept.token_vectors and gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
         with _live_generation(folder, embedder, precision) as before:
@@ -339,11 +339,6 @@ def _is_as_asked(before: Generation, embedder: Embedder, kept: _Kept, *, with_to
         and kept == (manifest.token_vectors, manifest.keep, manifest.fields, manifest.globs)
         and (before.tokens is not None) == with_tokens
     )
-
-
-def _gives_tokens(embedder: Embedder) -> bool:
-    """Whether the tokens of this embedder can be stored: four components of a vector are one byte."""
-    return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
 
 
 def _write_rows(

@@ -39,10 +39,15 @@ class Globs(TypedDict, total=False):
     exclude: tuple[str, ...]
 
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # which older versions of click do not let be subscripted
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class IndexType(click.ParamType):
+class IndexType(_ParamType):
     """A folder, or where engines are meant too, an address: a Path or a str."""
 
     name = "index"

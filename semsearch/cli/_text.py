@@ -344,5 +344,13 @@ def _token_store(manifest: Manifest) -> str:
     return f"{size / 1e6:,.1f} MB are vectors of tokens" if size else "nothing is vectors of tokens: there are none"
 
 
+def _sizes(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return the rows that say how large an index is; of one in an engine, which engine it is in."""
+    if not manifest.files:
+        return [("engine", manifest.dense_spec)]
+    size = sum(file.bytes for file in manifest.files.values())
+    return [("size", _size(size, manifest.counts.passages)), ("of which", _token_store(manifest))]
+
+
 def _size(size: int, passages: int) -> str:
     return f"{size / 1e6:,.1f} MB, {size // max(passages, 1):,} bytes a passage"

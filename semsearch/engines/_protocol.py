@@ -269,7 +269,7 @@ class Collection(Protocol):
         """Return where articles are by their ids; those that are not there are left out."""
 
     def entries(self, first: int = 0) -> Iterator[tuple[str, Found]]:
-        """Yield the id of every article from the row ``first`` on, in the order of the rows, and what it is found by."""
+        """Yield every article's id from the row ``first`` on, in the order of the rows, with what identifies it."""
 
     def words(self, unit: Unit) -> Words | None:
         """Return what finds articles or passages by their words; None where :attr:`Capabilities.words` is ``none``.
@@ -314,6 +314,9 @@ class Engine(Protocol):
         Raises:
             IndexLockedError: If another one is.
         """
+
+    def repair(self) -> tuple[str, ...]:
+        """Make anew what is derived from the live version and is missing, and return what that was, if anything."""
 
     def remove(self) -> None:
         """Remove every version."""
