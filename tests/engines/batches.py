@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import semsearch
 from semsearch import Article
-from semsearch.dense import unit_rows
+from semsearch.dense import mean_direction, unit_rows
 from semsearch.engines import MOST_PASSAGES, Batch, EngineArticle, first_passage
 from semsearch.passages import split_article
 from semsearch.records import FieldNames, FileGlobs
@@ -42,7 +42,7 @@ __all__ = [
 
 DIMENSION = 32
 LIMIT = 150  # words of a passage
-LONG_PASSAGES = 64  # of an article that its vector is the mean of
+LONG_PASSAGES = 64  # of an article that are looked at for its best one
 LANGUAGES = ["en"]
 EMBEDDER = TokenWordEmbedder(dimension=DIMENSION, max_tokens=LIMIT)
 CODEC = TokenCodec.create(DIMENSION)
@@ -134,7 +134,6 @@ def _of_article(row: int, article: Article, *, codes: bool) -> Batch:
     texts = [passage.text for passage in passages]
     vectors, tokens = EMBEDDER.embed_passages_with_tokens(texts)
     kept = unit_rows(vectors).astype(np.float16)
-    mean = unit_rows(kept[:LONG_PASSAGES].astype(np.float32).sum(axis=0, keepdims=True))[0]
     digest = content_digest(article)
     one = EngineArticle(
         row=row,
@@ -144,7 +143,7 @@ def _of_article(row: int, article: Article, *, codes: bool) -> Batch:
         passages=len(passages),
         tokens=sum(EMBEDDER.count_tokens(texts)),
         truncated=row % 3,
-        vector=mean.astype(np.float16),
+        vector=mean_direction(kept),
     )
     return Batch(
         articles=[one],

@@ -389,6 +389,17 @@ def test_an_update_is_seen_as_a_whole_where_that_is_said(connect: Connect, name:
     assert not engine.capabilities.atomic_updates or seen <= {0, len(rows)}
 
 
+def test_where_nothing_is_missing_nothing_is_repaired(connect: Connect, name: str, plain: Plain) -> None:
+    batch = batch_of(some(1, 2))
+    plain.upsert(batch)
+    engine = connect(name)
+    live = fill(engine, [batch])
+    engine.repair()
+    assert connect(name).repair() == ()
+    holds(live, plain)
+    holds(connect(name).live(), plain)
+
+
 # --- the lock, and what is said of the engine -------------------------------------------------------------------
 
 
