@@ -15,7 +15,7 @@ from semsearch.readers import Located, ReadingLog
 from semsearch.records import Article, FieldNames, FileGlobs, Passage, Progress, ReportProgress
 from semsearch.storage import Archive, ArchiveWriter, ReadFile, content_digest
 
-__all__ = ["ArticlesWriter", "Split", "context_of", "split_for", "twice", "update_articles"]
+__all__ = ["ArticlesWriter", "Split", "context_of", "key_of", "split_for", "twice", "update_articles"]
 
 
 class Split(NamedTuple):
@@ -52,7 +52,7 @@ def split_for(article: Article, embedder: Embedder) -> Split:
     read = [readable(text) for text in texts]
     counts = embedder.count_tokens(read)
     truncated = sum(max(0, tokens - limit) for tokens in counts)
-    return Split(passages, read, [_key(text) for text in texts], sum(counts), truncated)
+    return Split(passages, read, [key_of(text) for text in texts], sum(counts), truncated)
 
 
 class ArticlesWriter:
@@ -229,5 +229,5 @@ def context_of(article: Article, embedder: Embedder) -> str:
     return article_context(article, embedder.count_tokens, limit=embedder.spec.max_tokens)
 
 
-def _key(text: str) -> bytes:
+def key_of(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

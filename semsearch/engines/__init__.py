@@ -11,6 +11,7 @@ ranked is decided elsewhere, once, for an index in a folder and in an engine ali
 from __future__ import annotations
 
 from semsearch.engines._address import Address, is_address, open_engine, parse_address
+from semsearch.engines._conditions import metadata_names
 from semsearch.engines._protocol import (
     ARTICLE_BITS,
     MOST_PASSAGES,
@@ -45,6 +46,7 @@ __all__ = [
     "article_of",
     "first_passage",
     "is_address",
+    "metadata_names",
     "open_engine",
     "parse_address",
 ]

@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semsearch.engines._protocol import Collection
 from semsearch.errors import EngineError, IndexCorruptError
@@ -22,18 +22,21 @@ if TYPE_CHECKING:
     from semsearch.tokens import TokenCodec
 
 __all__ = [
+    "Unfinished",
     "read_codec",
     "read_field_names",
     "read_languages",
     "read_loaded",
     "read_manifest",
     "read_next_article",
+    "read_unfinished",
     "write_codec",
     "write_field_names",
     "write_languages",
     "write_loaded",
     "write_manifest",
     "write_next_article",
+    "write_unfinished",
 ]
 
 _MANIFEST = "manifest"
@@ -42,6 +45,7 @@ _FIELDS = "fields"
 _ROTATION = "rotation"
 _NEXT_ARTICLE = "next_article"
 _LOADED = "loaded"
+_UNFINISHED = "unfinished"
 _MOST_ARTICLES = 1 << 43
 
 
@@ -144,6 +148,44 @@ def read_loaded(collection: Collection) -> list[str]:
 def write_loaded(collection: Collection, shards: Sequence[str]) -> None:
     """Say which shards are in it."""
     collection.write_state(_LOADED, json.dumps(list(shards)))
+
+
+class Unfinished(NamedTuple):
+    """A step of an update that is decided, and maybe not done: articles are in, those that they replace are not out.
+
+    Attributes:
+        next_article: The row of the next new article from then on.
+        delete: The rows of the articles that go.
+        manifest: What the version is then.
+    """
+
+    next_article: int
+    delete: tuple[int, ...]
+    manifest: Manifest
+
+
+def read_unfinished(collection: Collection) -> Unfinished | None:
+    """Return the step that is to be finished; None if there is none."""
+    if not collection.read_state(_UNFINISHED):
+        return None
+    step = _json(collection, _UNFINISHED)
+    try:
+        rows = [step["next_article"], *step["delete"]]
+        if not all(type(row) is int and 0 <= row < _MOST_ARTICLES for row in rows):
+            raise _nonsense(collection, _UNFINISHED)
+        manifest = parse_manifest(step["manifest"].encode("utf-8", "surrogatepass"), Path(collection.name))
+    except (AttributeError, IndexCorruptError, KeyError, TypeError):
+        raise _nonsense(collection, _UNFINISHED) from None
+    return Unfinished(rows[0], tuple(rows[1:]), manifest)
+
+
+def write_unfinished(collection: Collection, step: Unfinished | None) -> None:
+    """Say which step is to be finished, or that none is."""
+    text = ""
+    if step is not None:
+        manifest = step.manifest.to_bytes().decode()
+        text = json.dumps({"next_article": step.next_article, "delete": step.delete, "manifest": manifest})
+    collection.write_state(_UNFINISHED, text)
 
 
 # --- what was read ----------------------------------------------------------------------------------------------
