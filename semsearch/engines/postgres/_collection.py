@@ -37,8 +37,8 @@ _INLINE = 1500  # components up to which a passage's vector stands in its row, w
 _FIRST_PASSAGES = 64  # of a long article, which stand for it
 _SPARE = 16  # passages beyond k that are looked at: for ties, and as vectors are compared in half precision at first
 _MOST_EF = 1000
-# How many passages the index of vectors looks at to find this share of the nearest at 100,000: so many, and so many more
-# for each that is wanted.
+# How many passages the index of vectors looks at to find this share of the nearest at 100,000: so many, and so many
+# more for each that is wanted.
 _EFFORTS = ((0.9, 40, 1.2), (0.95, 80, 1.5), (0.99, 160, 2.0), (0.995, 220, 3.0), (0.998, 320, 4.0))
 # Where fewer may be found than the root of so many times all of them, to score these costs less than to look for them.
 _SCANNED_SQUARED = 3000
