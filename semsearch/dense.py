@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "mean_direction", "unit_rows"]
+__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "cosines", "mean_direction", "unit_rows"]
 
 FLAT = "Flat"
 """The :attr:`DenseIndex.spec` of the layout that is the embeddings and nothing more."""

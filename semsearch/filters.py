@@ -52,6 +52,7 @@ __all__ = [
     "Or",
     "Period",
     "Value",
+    "as_number",
     "by_kind",
     "day_of",
     "field",
@@ -305,7 +306,7 @@ def _check_metadata_value(value: object) -> Value:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return _as_number(value)
+        return as_number(value)
     if isinstance(value, Period):
         # A year is written as a number is, and compared with numbers too.
         return int(value.text) if len(value.text) == 4 else value
@@ -322,8 +323,12 @@ def _described(value: object) -> str:
     return f"the date {value}" if isinstance(value, Period) else repr(value)
 
 
-def _as_number(value: float) -> int | float:
-    """Return one form of every number: what SQLite has no integer for is a float, what is whole is an integer."""
+def as_number(value: float) -> int | float:
+    """Return one form of every number: what SQLite has no integer for is a float, what is whole is an integer.
+
+    Raises:
+        ValueError: If it is not finite, or no float is as large.
+    """
     try:
         number = float(value)
     except OverflowError:
@@ -663,7 +668,7 @@ def _read_word(word: str) -> Value:
         return word.lower() == "true"
     number = read_number(word)
     if number is not None:
-        return _as_number(number)
+        return as_number(number)
     if not _PERIOD.fullmatch(word):
         return word
     try:

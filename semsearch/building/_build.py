@@ -15,7 +15,6 @@ from semsearch._version import __version__
 from semsearch.addresses import is_address, shown
 from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
-from semsearch.building._dense import write_dense
 from semsearch.building._embedding import Encoder, embed_new, gives_tokens, rows_by_key
 from semsearch.building._languages import languages_of
 from semsearch.building._report import BuildReport, silent
@@ -434,7 +433,7 @@ def _write_rows(
 
 def _finish(writer: GenerationWriter, embedder: Embedder, kept: _Kept, languages: Mapping[str, float]) -> Manifest:
     """Index the vectors, and commit."""
-    dense_spec = write_dense(writer)
+    dense_spec = writer.write_dense()
     return writer.commit(
         embedder=embedder.spec,
         precision=getattr(embedder, "precision", None),

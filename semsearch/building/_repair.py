@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.addresses import is_address, shown
-from semsearch.building._dense import write_dense
 from semsearch.building._report import silent
 from semsearch.errors import IndexCorruptError
 from semsearch.languages import analysed_languages
@@ -117,7 +116,7 @@ def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str
         keep=manifest.keep,
         fields=manifest.fields,
         globs=manifest.globs,
-        dense_spec=write_dense(writer),
+        dense_spec=writer.write_dense(),
         languages=manifest.languages,
         tokens=manifest.counts.tokens,
         truncated_tokens=manifest.counts.truncated_tokens,

@@ -9,11 +9,25 @@ values, and whether its least or greatest value is below or above one. For a lis
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from semsearch.filters import And, Comparison, Exists, Filter, Not, Or, Period, by_kind, day_of, fold, number_of
+from semsearch.filters import (
+    And,
+    Comparison,
+    Exists,
+    Filter,
+    Not,
+    Or,
+    Period,
+    as_number,
+    by_kind,
+    day_of,
+    fold,
+    number_of,
+)
 from semsearch.records import Article
 
 __all__ = ["Condition", "Group", "Test", "condition_of", "field_key", "filter_fields", "metadata_names"]
@@ -22,6 +36,8 @@ Kind = Literal["t", "n", "d", "b"]
 """Folded texts, numbers, days (with the months and years that they are in), truths: ``"true"`` and ``"false"``."""
 
 _TEXT_FIELDS = ("id", "title", "source", "url")
+_GREATEST = sys.float_info.max
+_NUL, _AFTER_NUL = "\x00", "\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,9 @@ def filter_fields(article: Article) -> dict[str, dict[str, Any]]:
     and greatest of them: ``{"source": {"t": ["reuters"], "t0": "reuters", "t1": "reuters"}}``; an empty object for a
     field that is there and can be compared with nothing. Days have their months and years in the list, not in the
     least and greatest.
+
+    All of it is JSON that anyone can read: a number is an integer where one of 64 bits can be it, else a float, and
+    what is beyond all floats counts as the greatest. NUL, for which no filter can ask, counts as the next character.
     """
     found: dict[str, dict[str, Any]] = {}
     for name in _TEXT_FIELDS:
@@ -80,7 +99,7 @@ def filter_fields(article: Article) -> dict[str, dict[str, Any]]:
     if article.published is not None:
         found["published"] = _entry({"d": [article.published.isoformat()]})
     for path, value in _fields(("metadata",), article.metadata):
-        if value is None or value in ("", [], {}):
+        if value is None or value in ("", [], {}) or any(_NUL in name for name in path):
             continue
         values = value if isinstance(value, list) else [value]
         found[field_key(path)] = _entry(_values(values))
@@ -107,16 +126,20 @@ def _values(values: Iterable[object]) -> dict[str, list[Any]]:
         if isinstance(value, bool):
             found["b"].append("true" if value else "false")
         elif isinstance(value, int | float):
-            found["n"].append(value)
+            found["n"].append(_number(value))
         elif isinstance(value, str):
             text = fold(value)
             if text is not None:
-                found["t"].append(text)
+                found["t"].append(text.replace(_NUL, _AFTER_NUL))
             if text in ("true", "false"):
                 found["b"].append(text)
-            found["n"] += [number for number in [number_of(value)] if number is not None]
+            found["n"] += [_number(number) for number in [number_of(value)] if number is not None]
             found["d"] += [day for day in [day_of(value)] if day is not None]
     return found
+
+
+def _number(value: float) -> int | float:
+    return as_number(max(-_GREATEST, min(value, _GREATEST)))
 
 
 def _entry(values: dict[str, list[Any]]) -> dict[str, Any]:

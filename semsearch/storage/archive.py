@@ -570,10 +570,10 @@ class Archive:
     def _check_known(self, path: tuple[str, ...]) -> None:
         query = _where.having(path)
         if not self._fetch(query.sql, [query.constants]):
-            raise unknown_field(path, self._field_names)
+            raise unknown_field(path, self.field_names)
 
     @cached_property
-    def _field_names(self) -> set[tuple[str, ...]]:
+    def field_names(self) -> set[tuple[str, ...]]:
         """The paths of all fields in metadata; it takes to read that of every article."""
         paths: set[tuple[str, ...]] = set()
         try:

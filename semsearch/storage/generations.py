@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from semsearch._version import __version__
-from semsearch.errors import IndexCorruptError
+from semsearch.errors import IndexCorruptError, SemsearchError
 from semsearch.storage._current import (
     CURRENT,
     GENERATIONS,
@@ -65,7 +65,17 @@ if TYPE_CHECKING:
     from semsearch.storage._rows import CheckedRows, RowsWriter
     from semsearch.tokens import TokenStore
 
-__all__ = ["Generation", "GenerationWriter", "generation_folder", "open_generation", "write_generation"]
+__all__ = [
+    "Generation",
+    "GenerationWriter",
+    "generation_folder",
+    "hold_index",
+    "new_generation",
+    "open_generation",
+    "publish_generation",
+    "take_generation",
+    "write_generation",
+]
 
 _BLOCK = 8192  # rows that are looked at at a time
 _LARGE = 4 << 20  # bytes; larger files of rows are not read when an index is opened, but checked row by row
@@ -178,14 +188,25 @@ class GenerationWriter:
                     continue
             LexicalIndex.build(folder, archive.titled(unit), phrases=phrases, languages=languages)
 
-    def write_dense(self, serialized: NDArray[np.uint8]) -> None:
-        """Write the serialised dense index."""
-        with writing(self.folder / DENSE):
-            (self.folder / DENSE).write_bytes(serialized.data)
+    def write_dense(self) -> str:
+        """Index the vectors that were written. Returns the layout, see :attr:`~semsearch.dense.DenseIndex.spec`.
 
-    def read_embeddings(self) -> NDArray[np.float16]:
-        """Return the vectors that were written: ``(passages, dimension)`` float16, memory-mapped."""
-        return load_table(self.folder / EMBEDDINGS, "<f2")
+        Raises:
+            SemsearchError: If there is not one for each passage.
+        """
+        from semsearch.dense import DenseIndex
+
+        dense = DenseIndex.build(load_table(self.folder / EMBEDDINGS, "<f2"))
+        if len(dense) != self.archive.passages:
+            raise SemsearchError(
+                f"the build is not consistent: {len(dense)} vectors of {self.archive.passages} passages; nothing was "
+                "committed"
+            )
+        serialized = dense.to_bytes()
+        if serialized is not None:
+            with writing(self.folder / DENSE):
+                (self.folder / DENSE).write_bytes(serialized.data)
+        return dense.spec
 
     def _linked(self, files: Mapping[str, Path]) -> dict[str, FileRecord]:
         """Return the records of those files that are files of the generation before, which was verified."""
@@ -259,10 +280,8 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 
 @contextlib.contextmanager
-def write_generation(index: Path) -> Iterator[GenerationWriter]:
-    """Hold the index for writing and give a new generation to fill and :meth:`~GenerationWriter.commit`.
-
-    Whatever is not committed when the block is left is removed; so is what an earlier writer that was killed left.
+def hold_index(index: Path) -> Iterator[None]:
+    """Be the one writer of an index, which is made if it is not there. What one that was killed left is removed.
 
     Raises:
         IndexLockedError: If another writer holds the index.
@@ -277,13 +296,55 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         if not (index / CURRENT).exists():
             sync_names(index)  # this writer made the folder, or one that was killed
         remove_generations(index)
-        writer = GenerationWriter(index)
-        try:
-            yield writer
-        finally:
-            writer.discard()
-            with contextlib.suppress(OSError):  # the next writer does it
-                remove_generations(index)
+        yield
+
+
+@contextlib.contextmanager
+def new_generation(index: Path) -> Iterator[GenerationWriter]:
+    """Give who holds the index a new generation to fill and :meth:`~GenerationWriter.commit`.
+
+    Whatever is not committed when the block is left is removed.
+    """
+    writer = GenerationWriter(index)
+    try:
+        yield writer
+    finally:
+        writer.discard()
+        with contextlib.suppress(OSError):  # the next writer does it
+            remove_generations(index)
+
+
+@contextlib.contextmanager
+def write_generation(index: Path) -> Iterator[GenerationWriter]:
+    """Hold the index for writing and give a new generation to fill, as :func:`new_generation`.
+
+    Raises:
+        IndexLockedError: If another writer holds the index.
+        IndexWriteError: If the disk is full or broken.
+    """
+    with hold_index(index), new_generation(index) as writer:
+        yield writer
+
+
+def take_generation(index: Path, folder: Path) -> str:
+    """Move a complete generation from elsewhere on the same disk into the index that is held. Returns its new id.
+
+    It is not live before :func:`publish_generation`; without it the next writer removes it.
+    """
+    generation = next_id(index)
+    target = generation_folder(index, generation)
+    with writing(target):
+        folder.rename(target)
+    sync_folder(folder.parent)
+    sync_folder(target.parent)
+    return generation
+
+
+def publish_generation(index: Path, generation: str) -> None:
+    """Make a complete generation of the index that is held the live one; of those before it some are kept."""
+    publish(index, generation, (generation_folder(index, generation) / MANIFEST).read_bytes())
+    with contextlib.suppress(OSError):
+        remove_generations(index)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
