@@ -18,7 +18,6 @@ import numpy as np
 
 from semsearch._version import __version__
 from semsearch.addresses import is_address, shown
-from semsearch.building._dense import write_dense
 from semsearch.building._languages import languages_of
 from semsearch.building._report import silent
 from semsearch.embedders import language_warning
@@ -485,7 +484,7 @@ def _load_into_folder(index: Path, shards: _ShardSet, report: ReportProgress) ->
             keep=KEPT if last is None else last.keep,
             fields=FieldNames() if last is None else last.fields,
             globs=FileGlobs() if last is None else last.globs,
-            dense_spec=write_dense(writer),
+            dense_spec=writer.write_dense(),
             languages=languages,
             tokens=counts.tokens,
             truncated_tokens=counts.truncated_tokens,
