@@ -41,7 +41,16 @@ if TYPE_CHECKING:
 
     from semsearch.embedders import EmbedderSpec
 
-__all__ = ["SHARD_FORMAT", "SUFFIX", "ShardInfo", "ShardWriter", "read_shard", "read_shard_info", "require_pyarrow"]
+__all__ = [
+    "SHARD_FORMAT",
+    "SUFFIX",
+    "ShardInfo",
+    "ShardWriter",
+    "read_ids",
+    "read_shard",
+    "read_shard_info",
+    "require_pyarrow",
+]
 
 SHARD_FORMAT = 1
 """Rises when a reader of the old format could not read the new one."""
@@ -99,6 +108,13 @@ class ShardInfo:
     shown: tuple[tuple[str, str], ...] = ()
     notes: int = 0
     written_by: str = __version__
+
+    @property
+    def identity(self) -> str:
+        """What identifies what it holds: shards of the same articles, embedded alike, have the same."""
+        about = (self.source, asdict(self.embedder), self.precision, self.target_tokens, asdict(self.counts))
+        kept = "" if self.rotation is None else hashlib.sha256(self.rotation).hexdigest()
+        return hashlib.blake2b(_to_json((*about, kept)).encode(), digest_size=_KEY_BYTES).hexdigest()
 
     @property
     def codec(self) -> TokenCodec | None:
@@ -415,6 +431,22 @@ def read_shard(path: str | os.PathLike[str], first_article: int = 0) -> Iterator
             )
 
 
+def read_ids(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the ids of a shard's articles, in their order, without reading what they hold.
+
+    Raises:
+        CorpusError: If it is not there, no shard, or damaged.
+    """
+    with _opened(Path(path)) as (file, _):
+        before = None
+        for batch in file.iter_batches(batch_size=_ROWS, columns=["id"], use_threads=False):
+            batch.validate(full=True)
+            for article_id in batch.column("id").to_pylist():
+                if article_id != before:
+                    yield _text(article_id)
+                before = article_id
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, ShardInfo]]:
     """Open a shard; whatever goes wrong with it until the block is left is an error that names it."""
@@ -585,6 +617,8 @@ def _articles(file: Any, info: ShardInfo) -> Iterator[list[_Row]]:
     rows: list[_Row] = []
     for row in _rows(file, info):
         if row.head is not None:
+            if rows and row.id == rows[0].id:
+                raise ValueError(f"two articles have the id {row.id[:100]!r}")
             if rows:
                 yield rows
             rows = []

@@ -347,10 +347,10 @@ def test_dask_of_which_a_worker_is_killed(tmp_path: Path, undisturbed: dict[str,
     embedder = DyingEmbedder(tmp_path / "mark")
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
-        LocalCluster(
+        LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, local_directory=str(tmp_path)
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         reports = client.gather(client.map(embed_shard, parts, targets, embedder=embedder))
     assert (tmp_path / "mark").exists()
@@ -370,7 +370,7 @@ def test_ray_of_which_a_worker_is_killed(
     parts, targets = parts_of(tmp_path / "shards")
     ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
     try:
-        embed = ray.remote(embed_shard)
+        embed: Any = ray.remote(embed_shard)
         embedder = DyingEmbedder(tmp_path / "mark")
         ray.get([embed.remote(*each, embedder=embedder) for each in zip(parts, targets, strict=True)])
     finally:

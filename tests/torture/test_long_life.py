@@ -21,7 +21,7 @@ from tests.torture.model import FILTERS, QUERIES, Words, fast_folder, random_art
 MEGABYTE = 1 << 20
 # Of memory from the second quarter to the last: a short life has not warmed up by then, as each of the engine's threads
 # gets memory of its own, and keeps it.
-MOST_GROWTH = scaled(100, 40) * MEGABYTE
+MOST_GROWTH = scaled(150, 40) * MEGABYTE
 MOST_THREADS = 6  # likewise: the engine's come and go
 MOST_GENERATIONS = 2
 
@@ -150,7 +150,7 @@ def leave_memory(patch: pytest.MonkeyPatch, leaks: list[Any]) -> None:
     original = Searcher.search
 
     def broken(self: Searcher, *asked: Any, **options: Any) -> Any:
-        leaks.append(np.ones(8 * MEGABYTE, dtype=np.uint8))
+        leaks.append(np.ones(16 * MEGABYTE, dtype=np.uint8))
         return original(self, *asked, **options)
 
     patch.setattr(Searcher, "search", broken)
