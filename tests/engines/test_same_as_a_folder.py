@@ -156,7 +156,11 @@ def test_updates_and_rebuilds_are_as_in_a_folder(connect: Callable[[str], Engine
     added = article(3, "Rain fell on the harbour.", title="Rain")
     for where in (index, folder):
         report = update_index(where, add=[FIRST[0], changed, added], remove=["a2", "a9"], embedder=embedder)
-        assert (report.articles, report.passages, report.embedded) == (3, 5, 2)  # the unchanged paragraph was taken over
+        assert (report.articles, report.passages, report.embedded) == (
+            3,
+            5,
+            2,
+        )  # the unchanged paragraph was taken over
         assert [problem.place for problem in report.problems] == ["a9"]
         with open_index(where, embedder=embedder) as searcher:
             assert "a2" not in searcher
