@@ -61,10 +61,10 @@ def ablated_runs(searcher: Searcher, dataset: Dataset) -> dict[str, Run]:
     runs: dict[str, Run] = {name: {} for name in ABLATIONS}
     for query, text in dataset.queries.items():
         request = Request(phrases=False)
-        (question,) = ask([text], request, searcher._embedder, retrieval.passage_words)  # noqa: SLF001
+        (question,) = ask([text], request, searcher._embedder, searcher._source.terms("passages"))  # noqa: SLF001
         found = retrieval.candidates(question, CANDIDATES, None)
         rows, signals = found.rows, retrieval.signals(question, found)
-        ids = {row: stored.article.id for row, stored in searcher._generation.archive.passages(rows).items()}  # noqa: SLF001
+        ids = {row: stored.article.id for row, stored in searcher._source.passages(rows.tolist()).items()}  # noqa: SLF001
         for name, scoring in ABLATIONS.items():
             ranked: dict[str, float] = {}
             scores = scoring(signals)

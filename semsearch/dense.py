@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "unit_rows"]
+__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "mean_direction", "unit_rows"]
 
 FLAT = "Flat"
 """The :attr:`DenseIndex.spec` of the layout that is the embeddings and nothing more."""
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     _Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
+_MEAN = 64  # passages whose mean direction is the vector of their article
 _PLAIN_SCANS = 4  # queries that are answered without faiss if they can: its import takes as long as several of them
 _SPARE = 16  # rows beyond k that are looked at, for ties: an archive holds the same text more than once
 _FEW = 2000  # rows that may be found, up to which they are all scored: that is cheaper than to scan codes
@@ -369,6 +370,19 @@ def unit_rows(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     exact = embeddings.astype(np.float64)  # squares of large or small components leave float32's range
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     return np.asarray(exact / np.where(norms == 0, 1, norms), dtype=np.float32)
+
+
+def mean_direction(vectors: NDArray[np.float16]) -> NDArray[np.float16]:
+    """Return the vector of an article: the mean direction of its passages' vectors, of a long one's first 64.
+
+    Args:
+        vectors: ``(n, dim)`` float16, unit rows; at least one.
+
+    Returns:
+        ``(dim,)`` float16, of length 1; of zeros where no vector has a direction, or they cancel each other out.
+    """
+    mean = vectors[:_MEAN].astype(np.float64).mean(axis=0, keepdims=True)
+    return np.asarray(unit_rows(mean.astype(np.float32))[0], dtype=np.float16)
 
 
 def _best_of(parts: Iterable[_Found], k: int) -> _Found:

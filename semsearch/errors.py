@@ -22,7 +22,7 @@ command ends with; ``docs/commands.md`` lists the codes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,16 @@ class SemsearchError(Exception):
     """The base of every error that semsearch raises on purpose."""
 
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come back from another process as it is: Exception would call the class with the message alone."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[SemsearchError], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> SemsearchError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 class CorpusError(SemsearchError):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     _Floats = NDArray[np.float32] | NDArray[np.float64]
 
-__all__ = ["Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "token_weights"]
+__all__ = ["Signals", "hybrid_parts", "inverse_document_frequency", "late_interaction", "settled", "token_weights"]
 
 
 # Weights of the signals, all on scales of their own that mean the same for every query; they sum to 1, which is then
@@ -30,6 +30,7 @@ _ARTICLE = 1 / 12
 _LEXICAL = 2 / 12
 _NEIGHBOURS = 3
 _HEAD = 10
+_ROUNDING = 1e-6  # by which scores of the same passage may be apart: a product of matrices adds up by where a row is
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +151,18 @@ def _from_neighbours(scores: NDArray[np.float64], signals: Signals) -> NDArray[n
     threshold = np.partition(alike, -nearest, axis=1)[:, -nearest][:, None]
     alike = np.where(alike >= threshold, np.maximum(alike, 0), 0)
     return np.asarray(alike @ excess / _NEIGHBOURS, dtype=np.float64)
+
+
+def settled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores, ``(n,)``, of which those that are apart by no more than rounding are the same.
+
+    So the same text has the same score on every processor, and equal ones can come in the order of their rows.
+    """
+    if len(scores) == 0:
+        return scores
+    order = np.argsort(-scores, kind="stable")
+    descending = scores[order]
+    first = np.maximum.accumulate(np.where(np.diff(descending, prepend=np.inf) < -_ROUNDING, np.arange(len(scores)), 0))
+    found = np.empty_like(scores)
+    found[order] = descending[first]
+    return found

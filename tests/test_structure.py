@@ -19,6 +19,7 @@ PACKAGE = Path(semsearch.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     "_version",
+    "addresses",
     "errors",
     "languages",
     "sentences",
@@ -39,6 +40,7 @@ ORDER = [
     "selection",
     "storage",
     "engines",
+    "shards",
     "building",
     "searching",
     "evaluation",

@@ -201,7 +201,7 @@ def test_late_interaction_is_exact_where_nothing_was_coded(tmp_path: Path) -> No
     query = "soldiers guard the budget"
     asked = embedder.embed_query_with_tokens(query)
     with open_index(tmp_path, embedder=embedder) as searcher:
-        words = searcher._retrieval.passage_words
+        words = searcher._source.terms("passages")
         weights = token_weights(asked.words, [words.document_frequency(word) for word in asked.texts], len(words))
         hits = searcher.search(query, explain=True)
     assert len(hits) == 4

@@ -11,6 +11,7 @@ written.
 from __future__ import annotations
 
 from semsearch.building._build import build_index, update_index
+from semsearch.building._describing import IndexDescription, describe_index
 from semsearch.building._drift import CorpusDrift, compare_corpus
 from semsearch.building._repair import RepairReport, repair_index
 from semsearch.building._report import BuildReport
@@ -19,9 +20,11 @@ from semsearch.building._watch import watch_corpus
 __all__ = [
     "BuildReport",
     "CorpusDrift",
+    "IndexDescription",
     "RepairReport",
     "build_index",
     "compare_corpus",
+    "describe_index",
     "repair_index",
     "update_index",
     "watch_corpus",

@@ -5,16 +5,54 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from semsearch.building._corpus import Portion, portions
 from semsearch.embedders import Embedder
 from semsearch.errors import CorpusError
 from semsearch.passages import article_context, readable, split_article
 from semsearch.readers import Located, ReadingLog
-from semsearch.records import Article, FieldNames, FileGlobs, Progress, ReportProgress
+from semsearch.records import Article, FieldNames, FileGlobs, Passage, Progress, ReportProgress
 from semsearch.storage import Archive, ArchiveWriter, ReadFile, content_digest
 
-__all__ = ["ArticlesWriter", "context_of", "update_articles"]
+__all__ = ["ArticlesWriter", "Split", "context_of", "key_of", "split_for", "twice", "update_articles"]
+
+
+class Split(NamedTuple):
+    """What an embedder is to make of an article.
+
+    Attributes:
+        passages: Its passages.
+        texts: What is embedded for each.
+        keys: What identifies that, 16 bytes each; with the embedder's fingerprint it identifies the vector.
+        tokens: The tokens of all texts.
+        truncated: Those beyond the embedder's limit.
+    """
+
+    passages: list[Passage]
+    texts: list[str]
+    keys: list[bytes]
+    tokens: int
+    truncated: int
+
+
+def split_for(article: Article, embedder: Embedder) -> Split:
+    """Split an article for an embedder.
+
+    Raises:
+        ValueError: If there is nothing to index.
+    """
+    limit = embedder.spec.max_tokens
+    context = context_of(article, embedder)
+    context_tokens = embedder.count_tokens([context])[0]
+    passages = split_article(article, embedder.count_tokens, limit=limit - context_tokens)
+    if not passages:
+        raise ValueError("is empty: there is no text to index")
+    texts = [context + passage.text for passage in passages]
+    read = [readable(text) for text in texts]
+    counts = embedder.count_tokens(read)
+    truncated = sum(max(0, tokens - limit) for tokens in counts)
+    return Split(passages, read, [key_of(text) for text in texts], sum(counts), truncated)
 
 
 class ArticlesWriter:
@@ -130,22 +168,8 @@ class ArticlesWriter:
 
     def _split(self, place: str, article: Article) -> None:
         """Split an article and add it. Raises a ValueError if there is nothing to index, or nothing can be stored."""
-        embedder, limit = self.embedder, self.embedder.spec.max_tokens
-        context = context_of(article, embedder)
-        context_tokens = embedder.count_tokens([context])[0]
-        passages = split_article(article, embedder.count_tokens, limit=limit - context_tokens)
-        if not passages:
-            raise ValueError("is empty: there is no text to index")
-        texts = [context + passage.text for passage in passages]
-        counts = embedder.count_tokens([readable(text) for text in texts])
-        self._archive.add(
-            article,
-            place,
-            passages,
-            [_key(text) for text in texts],
-            tokens=sum(counts),
-            truncated=sum(max(0, tokens - limit) for tokens in counts),
-        )
+        split = split_for(article, self.embedder)
+        self._archive.add(article, place, split.passages, split.keys, tokens=split.tokens, truncated=split.truncated)
 
 
 def update_articles(
@@ -205,6 +229,5 @@ def context_of(article: Article, embedder: Embedder) -> str:
     return article_context(article, embedder.count_tokens, limit=embedder.spec.max_tokens)
 
 
-def _key(text: str) -> bytes:
-    """Identify what is embedded; with the embedder's fingerprint it identifies the vector."""
+def key_of(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

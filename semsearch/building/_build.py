@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from semsearch._version import __version__
+from semsearch.addresses import is_address, shown
 from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._dense import write_dense
-from semsearch.building._embedding import Encoder, embed_new, rows_by_key
+from semsearch.building._embedding import Encoder, embed_new, gives_tokens, rows_by_key
 from semsearch.building._languages import languages_of
 from semsearch.building._report import BuildReport, silent
-from semsearch.embedders import DEFAULT_MODEL, Embedder, TokenEmbedder, language_warning, load_embedder
+from semsearch.embedders import DEFAULT_MODEL, Embedder, language_warning, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.languages import analysed_languages
 from semsearch.passages import TARGET_TOKENS
@@ -63,7 +64,7 @@ def build_index(
     Args:
         corpus: A folder, file or glob, or several; an iterable of articles or dicts, which is consumed once; or a table
             of pandas, Polars or Arrow, or a dataset of Hugging Face.
-        index: The index's folder; made if it is not there.
+        index: The index's folder, which is made if it is not there, or its address in an engine.
         embedder: An :class:`~semsearch.Embedder`, or the name or folder of a sentence-transformers model. Without it
             the model of the index that is there, or :data:`~semsearch.DEFAULT_MODEL`.
         precision: What passages are embedded in, as :func:`~semsearch.load_embedder` has it. Without it as in the index
@@ -94,11 +95,16 @@ def build_index(
     if keep is not None and keep < 0:
         raise ValueError(f"keep must be at least 0, not {keep}")
     log = ReadingLog()
+    asked = _Asked(token_vectors, keep, fields, globs)
+    if isinstance(corpus, str | os.PathLike):
+        require_sources(corpus)  # what is not there is said before anything takes long
+    if is_address(index):
+        if keep is not None:
+            raise ValueError("keep is for an index in a folder: an engine keeps one version before the live one")
+        return _build_in_engine(corpus, os.fspath(index), embedder, precision, progress, asked)
     folder = Path(index)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for the index")
-    if isinstance(corpus, str | os.PathLike):
-        require_sources(corpus)  # what is not there is said before anything takes long
 
     def fill(articles: ArticlesWriter, known: Archive | None, kept: _Kept) -> None:
         files = {} if known is None else known.files()
@@ -106,7 +112,6 @@ def build_index(
         if articles.count == 0:
             raise nothing_to_index(corpus, log)
 
-    asked = _Asked(token_vectors, keep, fields, globs)
     return _build(folder, fill, embedder, precision, log, progress, asked)
 
 
@@ -126,7 +131,7 @@ def update_index(
     It is a rebuild in all else: the old index answers until the new one is complete, and stays if anything fails.
 
     Args:
-        index: The index's folder.
+        index: The index's folder, or its address in an engine.
         add: Articles, dicts, a table, or paths to read them from, as for :func:`build_index`. One whose id is in the
             index takes the place of that one; a file's id is relative to the folder that the index's other files are
             relative to.
@@ -150,13 +155,15 @@ def update_index(
         ModelNotFoundError: If the model is not on this machine.
     """
     log = ReadingLog()
+    unwanted, globs = _ids(remove), globs_of(include, exclude)
+    if is_address(index):
+        return _update_in_engine(
+            add, os.fspath(index), unwanted, embedder, log, progress, _Asked(None, None, fields, globs)
+        )
     folder = Path(index)
     read_manifest(folder)  # an index that is not there is not made
     if isinstance(add, str | os.PathLike):
         require_sources(add)
-    unwanted = _ids(remove)
-
-    globs = globs_of(include, exclude)
 
     def fill(articles: ArticlesWriter, known: Archive | None, kept: _Kept) -> None:
         names, wanted = kept.fields if fields is None else fields, kept.globs if globs is None else globs
@@ -170,6 +177,58 @@ def update_index(
             raise CorpusError(str(folder), "no article would be left in it")
 
     return _build(folder, fill, embedder, None, log, progress, _Asked())
+
+
+def _build_in_engine(
+    corpus: Corpus,
+    address: str,
+    embedder: Embedder | str | os.PathLike[str] | None,
+    precision: str | None,
+    progress: ReportProgress | None,
+    asked: _Asked,
+) -> BuildReport:
+    from semsearch.building._engine import Kept, rebuild_in_engine
+
+    def choose(last: Manifest | None) -> Embedder:
+        chosen, wanted = _resolve_embedder(embedder, precision, shown(address), last)
+        return chosen if wanted is not None or last is None else _in_precision(chosen, last.precision)
+
+    def keeps(last: Manifest | None) -> Kept:
+        token_vectors, _, fields, globs = _kept(asked, last)
+        return Kept(token_vectors, fields, globs)
+
+    return rebuild_in_engine(corpus, address, choose=choose, keeps=keeps, report=progress or silent)
+
+
+def _update_in_engine(
+    add: Corpus,
+    address: str,
+    remove: list[str],
+    embedder: Embedder | str | os.PathLike[str] | None,
+    log: ReadingLog,
+    progress: ReportProgress | None,
+    asked: _Asked,
+) -> BuildReport:
+    from semsearch.building._engine import update_in_engine
+
+    if isinstance(add, str | os.PathLike):
+        require_sources(add)
+
+    def choose(last: Manifest) -> Embedder:
+        chosen, _ = _resolve_embedder(embedder, None, shown(address), last)
+        _require_embedder(last, chosen, shown(address))
+        return _in_precision(chosen, last.precision)
+
+    return update_in_engine(
+        add,
+        address,
+        remove,
+        choose=choose,
+        fields=asked.fields,
+        globs=asked.globs,
+        log=log,
+        report=progress or silent,
+    )
 
 
 def _ids(remove: Iterable[str]) -> list[str]:
@@ -227,7 +286,7 @@ def _build(
         last = last_manifest(folder)
         embedder, precision = _resolve_embedder(embedder, precision, folder, last)
         kept = _kept(asked, last)
-        with_tokens = kept.token_vectors and _gives_tokens(embedder)
+        with_tokens = kept.token_vectors and gives_tokens(embedder)
         if embedder.spec.max_tokens < _LEAST_TOKENS:
             raise SemsearchError(f"{embedder.spec.name} reads {embedder.spec.max_tokens} tokens: too few for a passage")
         with _live_generation(folder, embedder, precision) as before:
@@ -275,7 +334,7 @@ def _build(
 
 
 def _resolve_embedder(
-    embedder: Embedder | str | os.PathLike[str] | None, precision: str | None, index: Path, last: Manifest | None
+    embedder: Embedder | str | os.PathLike[str] | None, precision: str | None, index: str | Path, last: Manifest | None
 ) -> tuple[Embedder, str | None]:
     """Load what was asked for, else the model of the index that is there, else the default.
 
@@ -304,7 +363,7 @@ def _in_precision(embedder: Embedder, precision: str | None) -> Embedder:
     return embedder
 
 
-def _require_embedder(manifest: Manifest, embedder: Embedder, index: Path) -> None:
+def _require_embedder(manifest: Manifest, embedder: Embedder, index: str | Path) -> None:
     if manifest.embedder.fingerprint != embedder.spec.fingerprint:
         raise EmbedderMismatchError(
             f"the index in {index} was built with {manifest.embedder.name!r}, not with {embedder.spec.name!r} as it is "
@@ -339,11 +398,6 @@ def _is_as_asked(before: Generation, embedder: Embedder, kept: _Kept, *, with_to
         and kept == (manifest.token_vectors, manifest.keep, manifest.fields, manifest.globs)
         and (before.tokens is not None) == with_tokens
     )
-
-
-def _gives_tokens(embedder: Embedder) -> bool:
-    """Whether the tokens of this embedder can be stored: four components of a vector are one byte."""
-    return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
 
 
 def _write_rows(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from semsearch.addresses import is_address
 from semsearch.building._corpus import globs_of
 from semsearch.errors import CorpusError
 from semsearch.readers import Located, ReadingLog, corpus_files, require_sources
 from semsearch.records import FieldNames
-from semsearch.storage import Archive, ReadFile, content_digest, open_generation
+from semsearch.storage import Archive, Manifest, content_digest, open_generation
 
 __all__ = ["CorpusDrift", "compare_corpus"]
 
@@ -56,7 +57,7 @@ def compare_corpus(
 
     Args:
         corpus: The folder, file or glob that the index was built of, or several.
-        index: The index's folder.
+        index: The index's folder, or its address in an engine.
         fields: What the columns of records are called. Without it, as when the index was built.
         include: Patterns of the files that are wanted, as :func:`build_index` has them.
         exclude: Patterns of files that are not. Without both, as when the index was built.
@@ -72,20 +73,18 @@ def compare_corpus(
     require_sources(*sources)
     log = ReadingLog()
     verdicts: dict[_Verdict, list[str]] = {"new": [], "changed": [], "unchanged": []}
-    with contextlib.closing(open_generation(Path(index))) as generation:
-        read = {file.id: file for file in generation.archive.files().values()}
-        others = _OtherArticles(generation.archive, list(read.values()))
-        fields = generation.manifest.fields if fields is None else fields
-        globs = generation.manifest.globs if asked is None else asked
+    with _indexed(index) as indexed:
+        fields = indexed.manifest.fields if fields is None else fields
+        globs = indexed.manifest.globs if asked is None else asked
         for file in corpus_files(*sources, log=log, fields=fields, globs=globs):
-            before = read.pop(file.origin.id, None)
+            before = indexed.files.pop(file.origin.id, None)
             if before is not None:
-                verdict: _Verdict | None = "unchanged" if before.digest == file.digest_now() else "changed"
+                verdict: _Verdict | None = "unchanged" if before == file.digest_now() else "changed"
             else:
-                verdict = others.compare(file.read(log))
+                verdict = indexed.compare(file.read(log))
             if verdict is not None:
                 verdicts[verdict].append(file.origin.id)
-        vanished = (*read, *others.left())
+        vanished = (*indexed.files, *indexed.left())
     return CorpusDrift(
         new=tuple(sorted(verdicts["new"])),
         changed=tuple(sorted(verdicts["changed"])),
@@ -95,16 +94,46 @@ def compare_corpus(
     )
 
 
-class _OtherArticles:
-    """The articles of files that were not read without a problem or a note: the index does not know their bytes."""
+@contextlib.contextmanager
+def _indexed(index: str | os.PathLike[str]) -> Iterator[_Indexed]:
+    """Give what an index knows of its corpus."""
+    if not is_address(index):
+        with contextlib.closing(open_generation(Path(index))) as generation:
+            yield _of_archive(generation.manifest, generation.archive)
+        return
+    from semsearch.engines import open_engine
+    from semsearch.engines.state import read_manifest
 
-    def __init__(self, archive: Archive, files: Iterable[ReadFile]) -> None:
-        known = archive.known
-        self._digests = dict(zip(known.ids, known.digests, strict=True))
-        self._left = dict.fromkeys(known.ids)
-        for file in files:
-            for row in range(file.first, file.first + file.articles):
-                self._left.pop(known.ids[row], None)
+    with contextlib.closing(open_engine(os.fspath(index))) as engine:
+        live = engine.live()
+        yield _Indexed(read_manifest(live), {}, {id: found.digest for id, found in live.entries()})  # noqa: A001
+
+
+def _of_archive(manifest: Manifest, archive: Archive) -> _Indexed:
+    files, known = archive.files().values(), archive.known
+    digests = dict(zip(known.ids, known.digests, strict=True))
+    in_files = [known.ids[row] for file in files for row in range(file.first, file.first + file.articles)]
+    return _Indexed(manifest, {file.id: file.digest for file in files}, digests, in_files)
+
+
+class _Indexed:
+    """What an index knows of its corpus.
+
+    Attributes:
+        manifest: What the index is.
+        files: The digests of files that were read without a problem or a note; an engine keeps none.
+    """
+
+    def __init__(
+        self, manifest: Manifest, files: dict[str, bytes], digests: Mapping[str, bytes], in_files: Iterable[str] = ()
+    ) -> None:
+        """Take the digests of all articles, by their ids, and the ids of those that are in the files."""
+        self.manifest = manifest
+        self.files = files
+        self._digests = digests
+        self._left = dict.fromkeys(digests)
+        for article in in_files:
+            self._left.pop(article, None)
 
     def compare(self, articles: Iterable[Located]) -> _Verdict | None:
         """Compare the articles of a file with those that are in the index; None if it has none."""
@@ -120,5 +149,5 @@ class _OtherArticles:
         return verdicts.pop() if verdicts else None
 
     def left(self) -> Iterable[str]:
-        """Return the ids of those that were in no file."""
+        """Return the ids of articles that were in no file."""
         return self._left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from semsearch.storage import Archive, Generation
 from semsearch.storage.partial import NO_CODES, Embedded, PartialRows
 from semsearch.tokens import TokenCodec
 
-__all__ = ["Encoder", "embed_new", "rows_by_key"]
+__all__ = ["SHARD", "Encoder", "embed_new", "encode_into", "gives_tokens", "rows_by_key"]
 
 SHARD = 2048
 """Passages that are read, sorted by length and embedded together."""
@@ -74,6 +74,11 @@ class Encoder:
             raise SemsearchError(f"{error} of this batch, {texts[0][:60]!r} first") from None
 
 
+def gives_tokens(embedder: Embedder) -> bool:
+    """Whether the tokens of this embedder can be stored: four components of a vector are one byte."""
+    return isinstance(embedder, TokenEmbedder) and embedder.spec.dimension % 4 == 0
+
+
 def embed_new(
     archive: Archive, rows: NDArray[np.int64], encoder: Encoder, partial: PartialRows, report: ReportProgress
 ) -> Iterator[Embedded]:
@@ -93,7 +98,8 @@ def embed_new(
             vectors[at], codes[at] = vector, own
         new = [at for at in range(len(shard)) if at not in kept]
         done += len(kept)
-        for count in _embed_into(archive, shard, new, encoder, vectors, codes):
+        texts = dict(zip(new, encoder.text_of(archive, shard[new].tolist()), strict=True))
+        for count in encode_into(texts, encoder, vectors, codes):
             done += count
             report(Progress("embedding passages", done, len(rows)))
         embedded = Embedded(keys[start : start + SHARD], vectors, codes)
@@ -102,18 +108,12 @@ def embed_new(
         yield embedded
 
 
-def _embed_into(
-    archive: Archive,
-    rows: NDArray[np.int64],
-    new: list[int],
-    encoder: Encoder,
-    vectors: NDArray[np.float16],
-    codes: list[NDArray[np.uint8]],
+def encode_into(
+    texts: Mapping[int, str], encoder: Encoder, vectors: NDArray[np.float16], codes: list[NDArray[np.uint8]]
 ) -> Iterator[int]:
-    """Embed ``rows[new]`` and put what comes out where it belongs. Yields how many were, time and again."""
-    texts = dict(zip(new, encoder.text_of(archive, rows[new].tolist()), strict=True))
+    """Embed texts and put what comes out where it belongs, by their numbers. Yields how many were, time and again."""
     # Texts of one length are padded least when they are embedded together.
-    order = sorted(new, key=lambda at: len(texts[at]))
+    order = sorted(texts, key=lambda at: len(texts[at]))
     for begin in range(0, len(order), _STEP):
         step = order[begin : begin + _STEP]
         vectors[step], own = encoder.encode([texts[at] for at in step])

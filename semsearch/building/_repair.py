@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from semsearch.addresses import is_address, shown
 from semsearch.building._dense import write_dense
 from semsearch.building._report import silent
 from semsearch.errors import IndexCorruptError
@@ -52,8 +53,10 @@ def repair_index(index: str | os.PathLike[str] = "index", *, progress: ReportPro
     They are made from the vectors and texts, which must be whole: nothing is embedded, and no model is needed. What is
     mended is a new generation; if nothing is damaged, nothing is written.
 
+    Of an index in an engine it is the index of its words on this machine, where the engine finds none itself.
+
     Args:
-        index: The index's folder.
+        index: The index's folder, or its address in an engine.
         progress: Called now and then with a :class:`~semsearch.Progress`.
 
     Raises:
@@ -62,6 +65,8 @@ def repair_index(index: str | os.PathLike[str] = "index", *, progress: ReportPro
         IndexLockedError: If another process is writing to the index.
     """
     started = time.monotonic()
+    if is_address(index):
+        return _repair_words(os.fspath(index), started, progress or silent)
     folder = Path(index)
     live_generation(folder)  # an index that is not there is not made
     report = progress or silent
@@ -79,6 +84,15 @@ def repair_index(index: str | os.PathLike[str] = "index", *, progress: ReportPro
                 _write_again(writer, before, names, report)
             generation = writer.id
     return RepairReport(str(folder), generation, tuple(names), time.monotonic() - started)
+
+
+def _repair_words(address: str, started: float, report: ReportProgress) -> RepairReport:
+    from semsearch.engines import open_engine
+
+    with contextlib.closing(open_engine(address)) as engine:
+        report(Progress("indexing words"))
+        mended = engine.repair()
+        return RepairReport(shown(address), engine.live().name, mended, time.monotonic() - started)
 
 
 def _write_again(writer: GenerationWriter, before: Generation, damaged: list[str], report: ReportProgress) -> None:

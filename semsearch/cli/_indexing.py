@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from semsearch.addresses import shown
 from semsearch.cli._options import (
     Globs,
     column_options,
     file_options,
+    folder_option,
     index_option,
     model_option,
     output_options,
@@ -70,7 +72,7 @@ An index keeps these names. '' stands for the known ones, - for no column.
 @column_options
 def rebuild_index(
     corpus: tuple[str, ...],
-    index: Path,
+    index: Path | str,
     model: str | None,
     precision: str | None,
     token_vectors: bool | None,  # noqa: FBT001
@@ -117,7 +119,7 @@ def rebuild_index(
 def update(
     corpus: tuple[str, ...],
     remove: tuple[str, ...],
-    index: Path,
+    index: Path | str,
     fields: FieldNames | None,
     globs: Globs,
     form: str | None,
@@ -148,7 +150,7 @@ def update(
 @column_options
 def status(
     corpus: tuple[str, ...],
-    index: Path,
+    index: Path | str,
     fields: FieldNames | None,
     globs: Globs,
     form: str | None,
@@ -158,22 +160,22 @@ def status(
     With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
     it ends with 7 if any is.
     """
+    from semsearch.building import describe_index
     from semsearch.embedders import language_warning
-    from semsearch.storage import list_generations, read_manifest
 
-    generation, manifest = read_manifest(index)
+    generation, manifest, kept = describe_index(index)
     drift = None
     if corpus:
         from semsearch.building import compare_corpus
 
         drift = compare_corpus(corpus, index, fields=fields, **globs)
     warning = language_warning(manifest.languages, manifest.embedder.name)
-    output_of(form).status(index, generation, manifest, list_generations(index), drift, warning)
+    output_of(form).status(shown(index), generation, manifest, kept, drift, warning)
     return _DRIFTED if drift else 0
 
 
 @click.command()
-@index_option
+@folder_option
 @output_options
 def verify(index: Path, form: str | None) -> int:
     """Check every byte of the index. Ends with 4 if a file is missing or damaged, and says what mends it."""
@@ -188,7 +190,7 @@ def verify(index: Path, form: str | None) -> int:
 @click.command()
 @index_option
 @output_options
-def repair(index: Path, form: str | None) -> int:
+def repair(index: Path | str, form: str | None) -> int:
     """Make damaged search structures anew from the vectors and texts.
 
     It needs neither the corpus nor the model. If the vectors or texts themselves are damaged it ends with 4: then
@@ -204,7 +206,7 @@ def repair(index: Path, form: str | None) -> int:
 
 @click.command()
 @click.option("--to", metavar="ID", help="The generation, as 'status' lists them.  [default: the one before]")
-@index_option
+@folder_option
 @output_options
 def rollback(to: str | None, index: Path, form: str | None) -> int:
     """Go back to the generation before the live one, after checking every byte of it.

@@ -69,7 +69,7 @@ class JsonOutput:
 
     def status(
         self,
-        index: Path,
+        index: str,
         generation: str,
         manifest: Manifest,
         kept: Sequence[KeptGeneration],

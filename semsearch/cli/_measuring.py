@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from semsearch.cli._options import (
+    IndexType,
     index_option,
     mode_option,
     output_options,
@@ -48,7 +49,7 @@ def compile_model(model: str | None, force: bool, form: str | None) -> int:  # n
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--qrels", type=click.Path(path_type=Path), help="The judgements, if they are not in DATASET.")
-@click.option("--index", "-i", type=click.Path(path_type=Path), help="The index.  [default: one of DATASET's articles]")
+@click.option("--index", "-i", type=IndexType(), help="The index.  [default: one of DATASET's articles]")
 @mode_option
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write the run there, in TREC's format.")
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with the run in this file.")
@@ -57,7 +58,7 @@ def compile_model(model: str | None, force: bool, form: str | None) -> int:  # n
 def evaluate(
     dataset: Path,
     qrels: Path | None,
-    index: Path | None,
+    index: Path | str | None,
     mode: str,
     run_file: Path | None,
     against: Path | None,
@@ -91,7 +92,7 @@ def evaluate(
 @index_option
 @mode_option
 @output_options
-def suggest_threshold(dataset: Path, qrels: Path | None, k: int, index: Path, mode: str, form: str | None) -> int:
+def suggest_threshold(dataset: Path, qrels: Path | None, k: int, index: Path | str, mode: str, form: str | None) -> int:
     """Suggest a --min-score for the index from the judged queries of DATASET, which are as for 'evaluate'.
 
     In a file of your own a line with "answer": false is a query that nothing in the archive answers: with some of them

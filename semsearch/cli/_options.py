@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 import click
 
+from semsearch.addresses import is_address, shown
 from semsearch.filters import And, Filter, field, parse_filter
 from semsearch.records import FieldNames, FileGlobs
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Globs",
+    "IndexType",
     "column_options",
     "file_options",
+    "folder_option",
     "index_option",
     "json_options",
     "mode_option",
@@ -36,20 +39,61 @@ class Globs(TypedDict, total=False):
     exclude: tuple[str, ...]
 
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # which older versions of click do not let be subscripted
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class IndexType(_ParamType):
+    """A folder, or where engines are meant too, an address: a Path or a str."""
+
+    name = "index"
+    _folder = click.Path(path_type=Path, file_okay=False)
+
+    def __init__(self, *, engines: bool = True) -> None:
+        self.engines = engines
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder, or the address as it stands."""
+        if not is_address(value):
+            return self._folder.convert(value, param, ctx)
+        if not self.engines:
+            self.fail(f"{shown(value)}: this is done to folders alone: an engine looks after its index", param, ctx)
+        from semsearch.engines import parse_address
+
+        try:
+            parse_address(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
 
 
 def index_option(command: _Command) -> _Command:
     """Add --index."""
+    return _index_option("The index: a folder, or an address in an engine (postgresql://…, milvus://…).", IndexType())(
+        command
+    )
+
+
+def folder_option(command: _Command) -> _Command:
+    """Add --index for what is done to the files of an index."""
+    return _index_option("The index's folder.", IndexType(engines=False))(command)
+
+
+def _index_option(what: str, kind: IndexType) -> Callable[[_Command], _Command]:
     return click.option(
         "--index",
         "-i",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=kind,
         default=Path("index"),
         show_default=True,
         envvar="SEMSEARCH_INDEX",
-        help="The index's folder.",
-    )(command)
+        metavar="INDEX" if kind.engines else "DIRECTORY",
+        help=what,
+    )
 
 
 def output_options(command: _Command) -> _Command:

@@ -35,7 +35,7 @@ class Output(Protocol):
 
     def status(
         self,
-        index: Path,
+        index: str,
         generation: str,
         manifest: Manifest,
         kept: Sequence[KeptGeneration],

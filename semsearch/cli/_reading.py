@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli._options import column_options, file_options, index_option, model_option
+from semsearch.cli._options import column_options, file_options, folder_option, model_option
 from semsearch.cli._output import output_of
 from semsearch.cli._problems import print_log
 from semsearch.cli._progress import show_progress
@@ -49,7 +49,7 @@ def inspect(corpus: tuple[str, ...], limit: int, fields: FieldNames | None, glob
 
 @click.command()
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
-@index_option
+@folder_option
 @model_option("A sentence-transformers model, as for 'rebuild-index'.")
 @click.option(
     "--settle",

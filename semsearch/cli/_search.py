@@ -50,7 +50,7 @@ def query(
     text: tuple[str, ...],
     k: int,
     by_article: bool,  # noqa: FBT001
-    index: Path,
+    index: Path | str,
     mode: str,
     options: SearchOptions,
     model: str | None,
@@ -96,7 +96,7 @@ def similar(
     article_id: str,
     k: int,
     paragraph: int | None,
-    index: Path,
+    index: Path | str,
     options: SearchOptions,
     model: str | None,
     form: str | None,
@@ -114,7 +114,7 @@ def similar(
     return 0
 
 
-def open_searcher(index: Path, model: str | None, reranker: str | None = None) -> Searcher:
+def open_searcher(index: Path | str, model: str | None, reranker: str | None = None) -> Searcher:
     """Open an index to ask it something."""
     # Before numpy and faiss start threads, which a few queries do not need: that costs a quarter of a cold query.
     for library in ("OPENBLAS", "OMP"):

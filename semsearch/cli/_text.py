@@ -159,7 +159,7 @@ class TextOutput:
 
     def status(
         self,
-        index: Path,
+        index: str,
         generation: str,
         manifest: Manifest,
         kept: Sequence[KeptGeneration],
@@ -177,8 +177,13 @@ class TextOutput:
                 ("tokens", f"{counts.tokens:,} indexed, {counts.truncated_tokens:,} truncated"),
                 ("languages", _languages(manifest.languages)),
                 ("model", f"{embedder.name} ({embedder.dimension} dimensions{computed})"),
-                ("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages)),
-                ("of which", _token_store(manifest)),
+                *([] if manifest.files else [("engine", manifest.dense_spec)]),
+                *(
+                    [("size", _size(sum(file.bytes for file in manifest.files.values()), counts.passages))]
+                    if manifest.files
+                    else []
+                ),
+                *([("of which", _token_store(manifest))] if manifest.files else []),
                 *([("columns", _columns(manifest.fields))] if manifest.fields else []),
                 *([("files", _globs(manifest.globs))] if manifest.globs else []),
                 ("generation", generation),
@@ -337,6 +342,14 @@ def _columns(fields: FieldNames) -> str:
 def _token_store(manifest: Manifest) -> str:
     size = sum(file.bytes for name, file in manifest.files.items() if name.startswith("token"))
     return f"{size / 1e6:,.1f} MB are vectors of tokens" if size else "nothing is vectors of tokens: there are none"
+
+
+def _sizes(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return the rows that say how large an index is; of one in an engine, which engine it is in."""
+    if not manifest.files:
+        return [("engine", manifest.dense_spec)]
+    size = sum(file.bytes for file in manifest.files.values())
+    return [("size", _size(size, manifest.counts.passages)), ("of which", _token_store(manifest))]
 
 
 def _size(size: int, passages: int) -> str:

@@ -5,6 +5,7 @@ Importing this package loads neither torch nor sentence-transformers; :func:`loa
 
 from __future__ import annotations
 
+from semsearch.embedders._cache import cache_folder
 from semsearch.embedders._languages import language_warning, languages_of_model
 from semsearch.embedders._load import DEFAULT_MODEL, CompileReport, compile_model, load_embedder, load_reranker
 from semsearch.embedders._protocol import PRECISIONS, Embedder, EmbedderSpec, QueryTokens, Reranker, TokenEmbedder
@@ -18,6 +19,7 @@ __all__ = [
     "QueryTokens",
     "Reranker",
     "TokenEmbedder",
+    "cache_folder",
     "compile_model",
     "language_warning",
     "languages_of_model",

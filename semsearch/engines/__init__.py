@@ -11,6 +11,7 @@ ranked is decided elsewhere, once, for an index in a folder and in an engine ali
 from __future__ import annotations
 
 from semsearch.engines._address import Address, is_address, open_engine, parse_address
+from semsearch.engines._conditions import metadata_names
 from semsearch.engines._protocol import (
     ARTICLE_BITS,
     MOST_PASSAGES,
@@ -21,6 +22,7 @@ from semsearch.engines._protocol import (
     EngineArticle,
     Found,
     PassageRows,
+    Unit,
     Where,
     Words,
     article_of,
@@ -38,11 +40,13 @@ __all__ = [
     "EngineArticle",
     "Found",
     "PassageRows",
+    "Unit",
     "Where",
     "Words",
     "article_of",
     "first_passage",
     "is_address",
+    "metadata_names",
     "open_engine",
     "parse_address",
 ]

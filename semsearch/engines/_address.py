@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from semsearch.addresses import is_address
 from semsearch.engines._protocol import Engine
 
 __all__ = ["Address", "is_address", "open_engine", "parse_address"]
 
 _SCHEMES = ("postgresql", "postgres", "milvus", "milvus+tls", "milvus-lite")
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # one letter is a drive of Windows
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _DEFAULT_NAME = "semsearch"
 _TIMEOUT = 60.0
@@ -53,11 +52,6 @@ class Address:
             return f"postgresql://{user}{self.host}{port}/{self.database}?{urlencode({'index': self.name})}"
         database = f"?{urlencode({'database': self.database})}" if self.database else ""
         return f"{self.scheme}://{user}{self.host}{port}/{self.name}{database}"
-
-
-def is_address(index: str | os.PathLike[str]) -> bool:
-    """Return whether ``index`` is an address, and not a folder."""
-    return isinstance(index, str) and _ADDRESS.match(index) is not None
 
 
 def parse_address(text: str) -> Address:

@@ -216,11 +216,11 @@ class Collection(Protocol):
         """Put articles with their passages in, or in the place of those with the same rows.
 
         When it returns, all of it is there for good; if it does not, some may be: the same call completes it, with
-        nothing twice. An article's own row comes last, so that an article which is there has all of its passages.
+        nothing twice. Where this is seen bit by bit, an article's own row comes first: what is found can be cited.
         """
 
     def delete(self, articles: Sequence[int]) -> None:
-        """Take these articles out, with their passages; those that are not there are passed over."""
+        """Take these articles out, with their passages, which go first; those that are not there are passed over."""
 
     def flush(self) -> None:
         """Return when everything that was put in can be found, and is indexed for it: that may take long."""
@@ -268,6 +268,9 @@ class Collection(Protocol):
     def find(self, ids: Sequence[str]) -> dict[str, Found]:
         """Return where articles are by their ids; those that are not there are left out."""
 
+    def entries(self, first: int = 0) -> Iterator[tuple[str, Found]]:
+        """Yield every article's id from the row ``first`` on, in the order of the rows, with what identifies it."""
+
     def words(self, unit: Unit) -> Words | None:
         """Return what finds articles or passages by their words; None where :attr:`Capabilities.words` is ``none``.
 
@@ -311,6 +314,9 @@ class Engine(Protocol):
         Raises:
             IndexLockedError: If another one is.
         """
+
+    def repair(self) -> tuple[str, ...]:
+        """Make anew what is derived from the live version and is missing, and return what that was, if anything."""
 
     def remove(self) -> None:
         """Remove every version."""

@@ -47,7 +47,7 @@ class Evaluation:
 
 def evaluate_index(
     dataset: Dataset,
-    index: Path | None,
+    index: Path | str | None,
     *,
     mode: str = "hybrid",
     against: Run | None = None,

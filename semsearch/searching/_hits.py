@@ -10,17 +10,17 @@ import numpy as np
 from semsearch.embedders import Embedder, TokenEmbedder
 from semsearch.evidence import Spans, match_tokens, match_words, sentence_by_tokens, sentence_by_words
 from semsearch.languages import language_code
-from semsearch.lexical import LexicalIndex
 from semsearch.passages import find_paragraphs, readable, spans_before_readable
 from semsearch.ranking import inverse_document_frequency
 from semsearch.records import Evidence, Explanation, Hit, WordMatch
 from semsearch.searching._questions import Question
 from semsearch.searching._request import Request
 from semsearch.searching._retrieval import Ranked
+from semsearch.searching._source import Source
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen
 from semsearch.sentences import find_sentences
-from semsearch.storage import Generation, StoredPassage
+from semsearch.storage import StoredPassage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,13 +29,13 @@ __all__ = ["HitMaker"]
 
 
 class HitMaker:
-    """Makes hits of what was chosen from one generation."""
+    """Makes hits of what was chosen from one source."""
 
-    def __init__(self, generation: Generation, embedder: Embedder, texts: PassageTexts, words: LexicalIndex) -> None:
-        self._generation = generation
+    def __init__(self, source: Source, embedder: Embedder, texts: PassageTexts) -> None:
+        self._source = source
         self._embedder = embedder
         self._texts = texts
-        self._words = words
+        self._words = source.terms("passages")
 
     def hits(
         self,
@@ -56,7 +56,7 @@ class HitMaker:
         """
         places = {int(row): place for place, row in enumerate(ranked.rows)}
         shown = [row for one in chosen for row in (one.row, *(duplicate.row for duplicate in one.duplicates))]
-        stored = self._generation.archive.passages(shown)
+        stored = self._source.passages(shown)
         tokens = self._tokens([one.row for one in chosen], stored, question, request)
         terms = {} if question is None else self._term_weights(question)
         hits = []
@@ -81,14 +81,14 @@ class HitMaker:
     ) -> dict[int, _PassageTokens]:
         """Return the tokens of these passages, if there are any and somebody wants to know."""
         wanted = request.evidence or request.explain
-        if not rows or not wanted or question is None or question.tokens is None or self._generation.tokens is None:
+        if not rows or not wanted or question is None or question.tokens is None or not self._source.keeps_tokens:
             return {}
         embedder = self._embedder
         assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
         contexts = [self._texts.context_of(stored[row]) for row in rows]
         texts = [context + stored[row].passage.text for row, context in zip(rows, contexts, strict=True)]
         all_spans = embedder.token_spans([readable(text) for text in texts])
-        all_similarities = self._generation.tokens.similarities(question.tokens.embeddings, np.array(rows))
+        all_similarities = self._source.similarities(question.tokens.embeddings, np.array(rows))
         found = {}
         for row, text, context, spans, similarities in zip(
             rows, texts, contexts, all_spans, all_similarities, strict=True

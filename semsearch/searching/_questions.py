@@ -10,11 +10,11 @@ import numpy as np
 
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
-from semsearch.lexical import LexicalIndex
 from semsearch.passages import readable, split_text
 from semsearch.queries import Query, parse_query
 from semsearch.ranking import token_weights
 from semsearch.searching._request import Request
+from semsearch.searching._source import Terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class Question:
     weights: NDArray[np.float64] | None = None
 
 
-def ask(queries: Sequence[str], request: Request, embedder: Embedder, words: LexicalIndex) -> list[Question]:
+def ask(queries: Sequence[str], request: Request, embedder: Embedder, words: Terms) -> list[Question]:
     """Read and embed queries. A query beyond the model's limit is the mean of its parts: none of it is dropped."""
     parsed = [parse_query(query) if request.phrases else Query(query) for query in queries]
     if request.mode == "lexical":

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from semsearch.dense import RECALL, unit_rows
+from semsearch.dense import RECALL
 from semsearch.embedders import Embedder, QueryTokens, TokenEmbedder
 from semsearch.passages import readable
 from semsearch.products import inner_products
-from semsearch.ranking import Signals, hybrid_parts, late_interaction
+from semsearch.ranking import Signals, hybrid_parts, late_interaction, settled
 from semsearch.searching._questions import Question
+from semsearch.searching._source import Allowed, Source
 from semsearch.searching._texts import PassageTexts
-from semsearch.storage import Generation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    _Mask = NDArray[np.bool_]
 
 __all__ = ["CANDIDATES", "Candidates", "Ranked", "Retrieval"]
 
@@ -27,7 +25,6 @@ CANDIDATES = 50
 
 _ARTICLE_CANDIDATES = 15  # articles from lexical search whose best passage is a candidate too
 _ARTICLE_DEPTH = 1000  # articles whose words are scored; beyond them the share is taken as none
-_ARTICLE_PASSAGES = 64  # passages of an article that are looked at for its best one and its vector
 _EMBEDDED_NOW = 24  # candidates whose tokens are embedded when the question is asked, if the index has none
 
 
@@ -64,86 +61,39 @@ class Candidates(NamedTuple):
 
 
 class Retrieval:
-    """The searches over one generation, which may be used by threads."""
+    """The searches over one source, which may be used by threads."""
 
-    def __init__(self, generation: Generation, embedder: Embedder, texts: PassageTexts) -> None:
-        self.passage_words = generation.lexical_index("passages")
-        self._article_words = generation.lexical_index("articles")
-        self._generation = generation
+    def __init__(self, source: Source, embedder: Embedder, texts: PassageTexts) -> None:
+        self._source = source
         self._embedder = embedder
         self._texts = texts
-        self._dense = generation.dense_index()
 
-    def rank(self, question: Question, mode: str, depth: int, allowed: _Mask | None, recall: float = RECALL) -> Ranked:
+    def rank(self, question: Question, mode: str, depth: int, allowed: Allowed, recall: float = RECALL) -> Ranked:
         """Rank at least ``depth`` passages, or all that can be found.
 
         Args:
             question: What is asked for.
             mode: One of :data:`semsearch.searching.MODES`.
             depth: How many passages.
-            allowed: ``(passages,)`` bool: those that may be found; None for all.
-            recall: The share of the nearest passages that the dense index is to find.
+            allowed: Those that may be found; None for all.
+            recall: The share of the nearest passages that the search by vectors is to find.
         """
         if mode == "lexical":
-            rows, scores = self.passage_words.search(question.query.text, depth, allowed=allowed)
-            scores /= self.passage_words.highest_score(question.query.text) or 1
+            rows, scores = self._source.find_words("passages", question.query.text, depth, allowed)
+            scores /= self._source.terms("passages").highest_score(question.query.text) or 1
             return Ranked(rows, scores, {"lexical": scores}, complete=len(rows) < depth)
         assert question.embedding is not None  # noqa: S101 - for the type checker
         if mode == "dense":
             return self.nearest(question.embedding, depth, allowed, recall)
         return self._hybrid(question, depth, allowed, recall)
 
-    def nearest(
-        self, embedding: NDArray[np.float32], depth: int, allowed: _Mask | None, recall: float = RECALL
-    ) -> Ranked:
+    def nearest(self, embedding: NDArray[np.float32], depth: int, allowed: Allowed, recall: float = RECALL) -> Ranked:
         """Rank by the cosine with ``embedding``, ``(dimension,)``."""
-        ((rows, cosines),) = self._dense.search(embedding[None], depth, allowed=allowed, recall=recall)
+        rows, cosines = self._source.nearest(embedding, depth, allowed, recall)
         scores = cosines.astype(np.float64)
         return Ranked(rows, scores, {"dense": scores}, complete=len(rows) < depth)
 
-    def allowed(self, articles: NDArray[np.int64] | None, phrases: tuple[str, ...]) -> _Mask | None:
-        """Return the passages of these articles that contain all of these phrases; None for all there are."""
-        if articles is None and not phrases:
-            return None
-        mask = np.ones(len(self._generation.embeddings), dtype=bool)
-        if articles is not None:
-            chosen = np.zeros(len(self._generation.article_starts), dtype=bool)
-            chosen[articles] = True
-            mask &= np.repeat(chosen, np.diff(self._generation.article_starts, append=len(mask)))
-        for phrase in phrases:
-            having = np.zeros(len(mask), dtype=bool)
-            having[self.passage_words.with_phrase(phrase)] = True
-            mask &= having
-        return mask
-
-    def article_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the row of the article of each passage."""
-        return np.searchsorted(self._generation.article_starts, rows, side="right") - 1
-
-    def passages_of(self, article: int) -> slice:
-        """Return the rows of an article's passages."""
-        starts = self._generation.article_starts
-        end = int(starts[article + 1]) if article + 1 < len(starts) else len(self._generation.embeddings)
-        return slice(int(starts[article]), end)
-
-    def vectors(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
-        """Return the vectors of passages: ``(n, dimension)`` float32, unit rows but for rounding."""
-        return np.asarray(self._generation.embeddings_of(rows), dtype=np.float32)
-
-    def article_vectors(self, articles: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the mean direction of each article's passages: ``(n, dimension)`` float32, unit rows."""
-        rows, begins = self._first_passages(articles)
-        return unit_rows(np.add.reduceat(self.vectors(rows), begins, axis=0))
-
-    def _first_passages(self, articles: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows of articles' passages, of a long one the first, and where each article's begin in them."""
-        starts = self._generation.article_starts
-        ends = np.append(starts, len(self._generation.embeddings))[articles + 1]
-        counts = np.minimum(ends - starts[articles], _ARTICLE_PASSAGES)
-        begins = np.cumsum(counts) - counts
-        return np.arange(counts.sum()) + np.repeat(starts[articles] - begins, counts), begins
-
-    def _hybrid(self, question: Question, depth: int, allowed: _Mask | None, recall: float) -> Ranked:
+    def _hybrid(self, question: Question, depth: int, allowed: Allowed, recall: float) -> Ranked:
         """Rank the candidates, and below them what is asked for beyond, in a ranking of its own.
 
         So the first hits are the same however many are asked for; and a longer list does no harm to its head, as it
@@ -173,30 +123,21 @@ class Retrieval:
         if len(found.rows) == 0:
             return Ranked(found.rows, np.empty(0), {}, found.complete)
         parts = hybrid_parts(self.signals(question, found, embed_now=embed_now))
-        scores = np.sum(list(parts.values()), axis=0)
+        scores = settled(np.sum(list(parts.values()), axis=0))
         order = np.lexsort((found.rows, -scores))
         parts = {name: part[order] for name, part in parts.items()}
         return Ranked(found.rows[order], scores[order], parts, found.complete)
 
-    def candidates(self, question: Question, depth: int, allowed: _Mask | None, recall: float = RECALL) -> Candidates:
+    def candidates(self, question: Question, depth: int, allowed: Allowed, recall: float = RECALL) -> Candidates:
         """Gather at least ``depth`` passages from each kind of search, if there are as many."""
         assert question.embedding is not None  # noqa: S101 - for the type checker
         text, embedding = question.query.text, question.embedding
-        articles_allowed = None
-        if allowed is not None:
-            articles_allowed = np.logical_or.reduceat(allowed, self._generation.article_starts)
-        articles, bm25 = self._article_words.search(text, _ARTICLE_DEPTH, allowed=articles_allowed)
-        nearest = self._dense.search(embedding[None], depth, allowed=allowed, recall=recall)[0][0]
-        rows = [nearest, self.passage_words.search(text, depth, allowed=allowed)[0]]
+        articles, bm25 = self._source.find_words("articles", text, _ARTICLE_DEPTH, allowed)
+        nearest = self._source.nearest(embedding, depth, allowed, recall)[0]
+        rows = [nearest, self._source.find_words("passages", text, depth, allowed)[0]]
         if len(articles):
-            passages, begins = self._first_passages(articles[:_ARTICLE_CANDIDATES])
-            cosines = self.vectors(passages) @ embedding
-            if allowed is not None:
-                cosines[~allowed[passages]] = -2  # below any cosine
-            ends = np.append(begins[1:], len(passages))
-            best = [begin + int(np.argmax(cosines[begin:end])) for begin, end in zip(begins, ends, strict=True)]
-            rows.append(passages[[at for at in best if cosines[at] > -2]])
-        shares = bm25 / (self._article_words.highest_score(text) or 1)
+            rows.append(self._source.best_passages(articles[:_ARTICLE_CANDIDATES], embedding, allowed))
+        shares = bm25 / (self._source.terms("articles").highest_score(text) or 1)
         return Candidates(_sorted_once(np.concatenate(rows)), articles, shares, complete=len(nearest) < depth)
 
     def signals(self, question: Question, found: Candidates, *, embed_now: bool = True) -> Signals:
@@ -208,19 +149,21 @@ class Retrieval:
             embed_now: Whether to embed the likeliest ones' tokens if the index has none.
         """
         assert question.embedding is not None  # noqa: S101 - for the type checker
-        own = self.article_of(found.rows)  # ascending, as the rows are
+        if self._source.keeps_tokens:
+            self._source.read_ahead(found.rows)
+        own = self._source.article_of(found.rows)  # ascending, as the rows are
         articles = _sorted_once(own)
         members = np.searchsorted(articles, own)
-        vectors = self.article_vectors(articles)
+        vectors = self._source.article_vectors(articles)
         shares = dict(zip(found.articles.tolist(), found.shares.tolist(), strict=True))
         signals = Signals(
             articles=members,
-            dense=self.vectors(found.rows) @ question.embedding,
+            dense=self._source.vectors(found.rows) @ question.embedding,
             article_vectors=vectors,
             article_dense=vectors @ question.embedding,
             lexical=np.array([shares.get(article, 0.0) for article in articles.tolist()]),
         )
-        if self._generation.tokens is None and not embed_now:
+        if not (self._source.keeps_tokens or embed_now):
             return signals
         return self._with_late_interaction(question, found.rows, signals)
 
@@ -229,8 +172,8 @@ class Retrieval:
         if question.tokens is None or question.weights is None:
             return signals
         count = len(signals.article_vectors)
-        if self._generation.tokens is not None:
-            similarities = self._generation.tokens.max_similarities(question.tokens.embeddings, rows)
+        if self._source.keeps_tokens:
+            similarities = self._source.max_similarities(question.tokens.embeddings, rows)
             late, article_late = late_interaction(similarities, question.weights, signals.articles, count)
             return signals.with_late_interaction(late, article_late)
         # Without stored tokens those of the likeliest candidates are embedded now. How much higher late interaction is

@@ -6,26 +6,27 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semsearch.addresses import is_address, shown
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, Reranker, load_embedder, load_reranker
 from semsearch.errors import EmbedderMismatchError
-from semsearch.filters import Filter
 from semsearch.passages import find_paragraphs
 from semsearch.records import ArticleHit, Hit, is_unicode
+from semsearch.searching._generation import GenerationSource
 from semsearch.searching._hits import HitMaker
 from semsearch.searching._questions import Question, ask
 from semsearch.searching._request import DEFAULT_K, Request, SearchOptions, check_count, check_queries
 from semsearch.searching._retrieval import CANDIDATES, Ranked, Retrieval
+from semsearch.searching._source import Allowed, Source
 from semsearch.searching._texts import PassageTexts
 from semsearch.selection import Chosen, group_by_article, select
-from semsearch.storage import Archive, Generation, Manifest, open_generation
+from semsearch.storage import Manifest, open_generation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,6 @@ _SPARE = 2  # times as many candidates as hits are looked at first, as some will
 _GROWTH = 4
 _LEAST = CANDIDATES  # are looked at then, at least: a hit has its duplicates however few hits are wanted
 _RERANKED = 30  # candidates that a reranker reads at least
-_FILTERS = 64  # filters whose articles are remembered
 
 
 class Searcher:
@@ -46,15 +46,13 @@ class Searcher:
     Use it as a context manager, or :meth:`close` it.
     """
 
-    def __init__(self, generation: Generation, embedder: Embedder, reranker: Reranker | None = None) -> None:
-        self._generation = generation
+    def __init__(self, source: Source, embedder: Embedder, reranker: Reranker | None = None) -> None:
+        self._source = source
         self._embedder = embedder
         self._reranker = reranker
-        self._texts = PassageTexts(generation.archive, embedder)
-        self._retrieval = Retrieval(generation, embedder, self._texts)
-        self._hit_maker = HitMaker(generation, embedder, self._texts, self._retrieval.passage_words)
-        # Of the archive and not of self: a searcher that refers to itself would keep its files until it is collected.
-        self._matching = lru_cache(_FILTERS)(partial(_find_matching, generation.archive))
+        self._texts = PassageTexts(source, embedder)
+        self._retrieval = Retrieval(source, embedder, self._texts)
+        self._hit_maker = HitMaker(source, embedder, self._texts)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +64,7 @@ class Searcher:
 
     def __len__(self) -> int:
         """Return the number of passages."""
-        return self.manifest.counts.passages
+        return len(self._source)
 
     def __contains__(self, article: str) -> bool:
         """Return whether the article with this id is in the index."""
@@ -75,7 +73,7 @@ class Searcher:
     @property
     def manifest(self) -> Manifest:
         """What the index is: its model, counts, settings and files."""
-        return self._generation.manifest
+        return self._source.manifest
 
     def search(self, query: str, k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> list[Hit]:
         """Return the passages that answer ``query`` best, best first: see :meth:`search_many`."""
@@ -103,7 +101,7 @@ class Searcher:
         request = Request.of(k, options)
         if not queries:
             return []
-        questions = ask(queries, request, self._embedder, self._retrieval.passage_words)
+        questions = ask(queries, request, self._embedder, self._source.terms("passages"))
         return [self._answer(question, request) for question in questions]
 
     def search_articles(
@@ -123,8 +121,8 @@ class Searcher:
         check_queries([query])
         check_count("passages", passages)
         request = Request.of(k, options)
-        (question,) = ask([query], request, self._embedder, self._retrieval.passage_words)
-        allowed = self._allowed(request, question.query.phrases)
+        (question,) = ask([query], request, self._embedder, self._source.terms("passages"))
+        allowed = self._source.allowed(request.filter, question.query.phrases)
         everything = replace(request, k=max(len(self), 1))  # so that what comes later can still be of the best articles
         depth = self._spare(k * passages)
         while True:
@@ -170,29 +168,26 @@ class Searcher:
         row = self._article_row(article)
         if row is None:
             raise ValueError(f"the index has no article {article!r}: name the id of one, as hits have it")
-        own = self._retrieval.passages_of(row)
         if paragraph is None:
-            (embedding,) = self._retrieval.article_vectors(np.array([row]))
+            (embedding,) = self._source.article_vectors(np.array([row]))
         else:
-            (embedding,) = unit_rows(self._retrieval.vectors(self._paragraph(own, paragraph)).mean(axis=0)[None])
-        allowed = self._allowed(request, ())
-        others = np.ones(len(self), dtype=bool) if allowed is None else allowed.copy()
-        others[own] = False
+            (embedding,) = unit_rows(self._source.vectors(self._paragraph(row, paragraph)).mean(axis=0)[None])
+        others = self._source.allowed(request.filter, (), without=row)
         ranked, chosen = self._choose(
             lambda depth: self._retrieval.nearest(embedding, depth, others, request.recall), request
         )
         return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, None, request)
 
     def close(self) -> None:
-        """Let go of the index's files."""
-        self._generation.close()
+        """Let go of the index's files, or of the connections to its engine."""
+        self._source.close()
 
     def _answer(self, question: Question, request: Request) -> list[Hit]:
-        allowed = self._allowed(request, question.query.phrases)
+        allowed = self._source.allowed(request.filter, question.query.phrases)
         ranked, chosen = self._choose(lambda depth: self._rank(question, request, depth, allowed), request)
         return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, question, request)
 
-    def _rank(self, question: Question, request: Request, depth: int, allowed: NDArray[np.bool_] | None) -> Ranked:
+    def _rank(self, question: Question, request: Request, depth: int, allowed: Allowed) -> Ranked:
         if self._reranker is None:
             return self._retrieval.rank(question, request.mode, depth, allowed, request.recall)
         depth = max(depth, _RERANKED)
@@ -238,29 +233,24 @@ class Searcher:
             ranked.rows,
             ranked.scores,
             request.k,
-            articles=self._retrieval.article_of(ranked.rows),
-            vectors_of=self._retrieval.vectors,
+            articles=self._source.article_of(ranked.rows),
+            vectors_of=self._source.vectors,
             texts_of=self._texts.plain,
             fold_duplicates=request.fold_duplicates,
             max_per_article=request.max_per_article,
             diversity=request.diversity,
         )
 
-    def _allowed(self, request: Request, phrases: tuple[str, ...]) -> NDArray[np.bool_] | None:
-        """Return which passages the filter and the phrases leave; None for all."""
-        wanted = request.filter
-        return self._retrieval.allowed(None if wanted is None else self._matching(wanted), phrases)
-
     def _article_row(self, article: object) -> int | None:
         # SQLite takes a number for the text that it is written as, and refuses what is not Unicode.
         if not isinstance(article, str) or not is_unicode(article):
             return None
-        return self._generation.archive.article_row(article)
+        return self._source.article_row(article)
 
-    def _paragraph(self, passages: slice, paragraph: int) -> NDArray[np.int64]:
+    def _paragraph(self, row: int, paragraph: int) -> NDArray[np.int64]:
         """Return the rows of those of an article's passages that have something of the paragraph, or its number."""
-        stored = self._generation.archive.passages(range(passages.start, passages.stop))
-        article = stored[passages.start].article
+        stored = self._source.passages(self._source.passages_of(row).tolist())
+        article = next(iter(stored.values())).article
         bodies = [(one.start, one.end) for one in find_paragraphs(article.text) if not one.is_heading]
         bodies = bodies or [(0, len(article.text))]
         if paragraph > len(bodies):
@@ -286,39 +276,56 @@ def open_index(
     """Open an index for searching.
 
     Args:
-        index: The index's folder.
+        index: The index's folder, or its address in an engine: ``postgresql://host/database?index=name``,
+            ``milvus://host:19530/name``.
         embedder: What the index was built with, if it is not found by the name that the index knows: a model's folder
             that has moved, or an :class:`~semsearch.Embedder` of your own.
         reranker: What has the last word on the best candidates, at least 30: the name or folder of a
             sentence-transformers cross-encoder, or a :class:`~semsearch.Reranker` of your own. Scores are then its own.
 
     Raises:
-        IndexNotFoundError: If there is no index in the folder.
+        IndexNotFoundError: If there is no index there.
         IndexFormatError: If a newer semsearch wrote it.
         IndexCorruptError: If a file of it is missing or damaged. It names the file.
         EmbedderMismatchError: If ``embedder`` is not what the index was built with.
         ModelNotFoundError: If the model is not on this machine.
+        EngineError: If the engine refuses; :class:`~semsearch.EngineUnavailableError` if it cannot be reached.
     """
     with contextlib.ExitStack() as stack:
-        generation = open_generation(Path(index))
-        stack.callback(generation.close)
-        built_with = generation.manifest.embedder
+        source = stack.enter_context(contextlib.closing(_open_source(index)))
+        built_with = source.manifest.embedder
         if embedder is None:
             embedder = load_embedder(built_with.name, revision=built_with.revision)
         elif isinstance(embedder, str | os.PathLike):
             embedder = load_embedder(embedder)
         if (embedder.spec.fingerprint, embedder.spec.dimension) != (built_with.fingerprint, built_with.dimension):
             raise EmbedderMismatchError(
-                f"the index in {index} was built with {built_with.name!r} ({built_with.fingerprint[:12]}), not with "
-                f"{embedder.spec.name!r} as it is here ({embedder.spec.fingerprint[:12]}): "
+                f"the index in {shown(index)} was built with {built_with.name!r} ({built_with.fingerprint[:12]}), not "
+                f"with {embedder.spec.name!r} as it is here ({embedder.spec.fingerprint[:12]}): "
                 "name that model, or rebuild the index with 'semsearch rebuild-index'"
             )
         if isinstance(reranker, str | os.PathLike):
             reranker = load_reranker(reranker)
-        searcher = Searcher(generation, embedder, reranker)
+        searcher = Searcher(source, embedder, reranker)
         stack.pop_all()
         return searcher
 
 
-def _find_matching(archive: Archive, wanted: Filter) -> NDArray[np.int64]:
-    return np.array(archive.matching_articles(wanted), dtype=np.int64)
+def _open_source(index: str | os.PathLike[str]) -> Source:
+    """Open the folder, or connect to the engine."""
+    if not is_address(index):
+        generation = open_generation(Path(index))
+        with contextlib.ExitStack() as stack:
+            stack.callback(generation.close)
+            source = GenerationSource(generation)
+            stack.pop_all()
+            return source
+    from semsearch.engines import open_engine
+    from semsearch.searching._engine import EngineSource
+
+    engine = open_engine(os.fspath(index))
+    with contextlib.ExitStack() as stack:
+        stack.callback(engine.close)
+        remote = EngineSource(engine)
+        stack.pop_all()
+        return remote

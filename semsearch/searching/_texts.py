@@ -6,25 +6,26 @@ from collections.abc import Sequence
 
 from semsearch.embedders import Embedder
 from semsearch.passages import article_context
-from semsearch.storage import Archive, StoredPassage
+from semsearch.searching._source import Source
+from semsearch.storage import StoredPassage
 
 __all__ = ["PassageTexts"]
 
 
 class PassageTexts:
-    """The texts of a generation's passages."""
+    """The texts of a source's passages."""
 
-    def __init__(self, archive: Archive, embedder: Embedder) -> None:
-        self._archive = archive
+    def __init__(self, source: Source, embedder: Embedder) -> None:
+        self._source = source
         self._embedder = embedder
 
     def plain(self, rows: Sequence[int]) -> list[str]:
         """Return the passages alone."""
-        return self._archive.passage_texts(rows)
+        return self._source.texts(rows)
 
     def embedded(self, rows: Sequence[int]) -> list[str]:
         """Return what was embedded for each passage, but for long words: the line of its title, and the passage."""
-        stored = self._archive.passages(rows)
+        stored = self._source.passages(rows)
         return [self.context_of(stored[row]) + stored[row].passage.text for row in rows]
 
     def context_of(self, stored: StoredPassage) -> str:

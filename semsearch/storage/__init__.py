@@ -10,6 +10,7 @@ from semsearch.storage._current import (
     live_generation,
     read_manifest,
 )
+from semsearch.storage._names import unknown_field
 from semsearch.storage.archive import Archive, ArchiveWriter, ReadFile, StoredPassage, content_digest
 from semsearch.storage.generations import Generation, GenerationWriter, open_generation, write_generation
 from semsearch.storage.manifest import FORMAT_VERSION, Counts, FileRecord, Manifest
@@ -38,6 +39,7 @@ __all__ = [
     "open_generation",
     "read_manifest",
     "rollback_index",
+    "unknown_field",
     "verify_index",
     "write_generation",
 ]

@@ -15,16 +15,18 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semsearch.errors import IndexCorruptError, IndexWriteError
-from semsearch.filters import Filter, field_name
+from semsearch.filters import Filter
 from semsearch.records import Article, Passage
 from semsearch.storage import _where
 from semsearch.storage._files import write_array
 from semsearch.storage._layout import ARTICLES, KEYS, PASSAGES
+from semsearch.storage._names import unknown_field
 from semsearch.storage._tables import load_table
 from semsearch.storage._texts import pack_text, unpack_text
 
@@ -59,8 +61,6 @@ _PAGE = 32768  # bytes; of smaller ones much is left empty, as few articles fill
 _BLOCK = 1000  # rows that are read at a time
 _CACHE = 16_384  # KiB that SQLite may keep; without more than its 2 MiB it reads the same pages again for each query
 _SQL_VARIABLES = 500  # fewer than any build of SQLite takes
-_FIELDS = ("id", "published", "source", "title", "url")  # that every article has, whatever its metadata
-_SHOWN_NAMES = 20
 _TITLE = 1000  # characters; a file of 10 MB that is half a title would be gigabytes of words
 _KEY_BYTES = 16
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -345,7 +345,6 @@ class Archive:
         _where.add_functions(self._connection)
         self._known_articles: KnownArticles | None = None
         self._known: set[tuple[str, ...]] = set()  # metadata fields that some article has
-        self._names: list[str] | None = None
 
     def close(self) -> None:
         """Close the file. Reading from it then raises :class:`sqlite3.ProgrammingError`."""
@@ -569,32 +568,20 @@ class Archive:
         return rows
 
     def _check_known(self, path: tuple[str, ...]) -> None:
-        import difflib
-
         query = _where.having(path)
-        if self._fetch(query.sql, [query.constants]):
-            return
-        if self._names is None:
-            self._names = self._field_names()
-        name = field_name(path)
-        folded = {known.casefold(): known for known in self._names}
-        close = difflib.get_close_matches(name.casefold(), folded, n=1)
-        meant = f"; is {folded[close[0]]} meant?" if close else "."
-        more = len(self._names) - _SHOWN_NAMES
-        raise ValueError(
-            f"no article has a field {name}{meant} The fields are {', '.join(self._names[:_SHOWN_NAMES])}"
-            + (f" and {more:,} more" if more > 0 else "")
-        )
+        if not self._fetch(query.sql, [query.constants]):
+            raise unknown_field(path, self._field_names)
 
-    def _field_names(self) -> list[str]:
-        """Return the names of all fields, sorted; this reads the metadata of every article."""
-        paths: set[tuple[str, ...]] = {(name,) for name in _FIELDS}
+    @cached_property
+    def _field_names(self) -> set[tuple[str, ...]]:
+        """The paths of all fields in metadata; it takes to read that of every article."""
+        paths: set[tuple[str, ...]] = set()
         try:
             for (metadata,) in self._in_blocks("metadata FROM articles"):
                 paths.update(_paths(("metadata",), json.loads(metadata)))
         except (TypeError, ValueError, RecursionError) as error:
             raise IndexCorruptError(self._path, f"holds something else than an article ({error})") from None
-        return sorted(map(field_name, paths))
+        return paths
 
     def _select(self, columns_from: str, rows: Sequence[int]) -> list[tuple[Any, ...]]:
         return self._fetch(

@@ -14,7 +14,16 @@ from semsearch.errors import IndexCorruptError, IndexFormatError
 from semsearch.languages import NAMES
 from semsearch.records import FieldNames, FileGlobs, is_unicode
 
-__all__ = ["FORMAT_VERSION", "Counts", "FileRecord", "Manifest", "parse_manifest"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Counts",
+    "FileRecord",
+    "Manifest",
+    "parse_count",
+    "parse_embedder",
+    "parse_manifest",
+    "parse_shares",
+]
 
 FORMAT_VERSION = 1
 """Rises when a reader of the old format could not read the new one. ``index/README.md`` describes each."""
@@ -103,18 +112,18 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         return Manifest(
             created=_typed(fields, "created", str),
             written_by=_typed(fields, "written_by", str),
-            embedder=_embedder(fields["embedder"]),
+            embedder=parse_embedder(fields["embedder"]),
             precision=_optional(fields, "precision"),
-            target_tokens=_count(fields, "target_tokens"),
+            target_tokens=parse_count(fields, "target_tokens"),
             token_vectors=_flag(fields, "token_vectors"),
-            keep=_count(fields, "keep"),
+            keep=parse_count(fields, "keep"),
             fields=_field_names(fields["fields"]),
             globs=_file_globs(fields["globs"]),
             dense_spec=_typed(fields, "dense_spec", str),
-            languages=_shares(fields, "languages"),
-            counts=Counts(**{name: _count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
+            languages=parse_shares(fields, "languages"),
+            counts=Counts(**{name: parse_count(fields["counts"], name) for name in Counts.__dataclass_fields__}),
             files={_file_name(name): _file_record(record) for name, record in fields["files"].items()},
-            format=_count(fields, "format"),
+            format=parse_count(fields, "format"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorruptError(path, f"is not a manifest ({type(error).__name__}: {error})") from None
@@ -145,14 +154,16 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def _count(fields: Mapping[str, Any], name: str) -> int:
+def parse_count(fields: Mapping[str, Any], name: str) -> int:
+    """Return a number that counts something; a TypeError or ValueError if it is none."""
     value: int = _typed(fields, name, int)
     if not 0 <= value <= _MOST:
         raise ValueError(f"{name} is {_shown(value)}")
     return value
 
 
-def _shares(fields: Mapping[str, Any], name: str) -> dict[str, float]:
+def parse_shares(fields: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the shares of languages, the largest first; a TypeError or ValueError if they are none."""
     shares = _typed(fields, name, dict)
     if not all(code in NAMES and type(share) is float and 0 <= share <= 1 for code, share in shares.items()):
         raise ValueError(f"{name} is {_shown(shares)}")
@@ -160,18 +171,19 @@ def _shares(fields: Mapping[str, Any], name: str) -> dict[str, float]:
 
 
 def _positive(fields: Mapping[str, Any], name: str) -> int:
-    value = _count(fields, name)
+    value = parse_count(fields, name)
     if value == 0:
         raise ValueError(f"{name} is 0")
     return value
 
 
-def _embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
+def parse_embedder(fields: Mapping[str, Any]) -> EmbedderSpec:
+    """Return what is said of an embedder; a KeyError, TypeError or ValueError if that is nonsense."""
     return EmbedderSpec(
         name=_typed(fields, "name", str),
         fingerprint=_typed(fields, "fingerprint", str),
         dimension=_positive(fields, "dimension"),
-        max_tokens=_count(fields, "max_tokens"),
+        max_tokens=parse_count(fields, "max_tokens"),
         query_prompt=_typed(fields, "query_prompt", str),
         passage_prompt=_typed(fields, "passage_prompt", str),
         revision=_optional(fields, "revision"),
@@ -197,4 +209,4 @@ def _file_name(name: str) -> str:
 
 
 def _file_record(record: Mapping[str, Any]) -> FileRecord:
-    return FileRecord(_count(record, "bytes"), _typed(record, "sha256", str), _count(record, "crc32"))
+    return FileRecord(parse_count(record, "bytes"), _typed(record, "sha256", str), parse_count(record, "crc32"))

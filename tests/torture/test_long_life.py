@@ -135,7 +135,7 @@ def leaks() -> Iterator[list[Any]]:
         if isinstance(each, threading.Event):
             each.set()
         elif isinstance(each, Searcher):
-            each._generation.close()
+            each._source.close()
 
 
 def leave_generations_open(patch: pytest.MonkeyPatch, leaks: list[Any]) -> None:

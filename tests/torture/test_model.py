@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from semsearch.building import _build
 from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.dense import DenseIndex
 from semsearch.lexical import LexicalIndex
+from semsearch.searching._generation import GenerationSource
 from semsearch.searching._retrieval import Ranked, Retrieval
 from semsearch.storage import GenerationWriter
 from tests.test_lexical_update import Text, assert_same, built, text, update
@@ -161,8 +162,8 @@ def filter_after_the_search(patch: pytest.MonkeyPatch) -> None:
 
 
 def find_phrases_anywhere(patch: pytest.MonkeyPatch) -> None:
-    original = Searcher._allowed
-    patch.setattr(Searcher, "_allowed", lambda self, request, _: original(self, request, ()))
+    original = GenerationSource.allowed
+    patch.setattr(GenerationSource, "allowed", lambda self, wanted, _, **others: original(self, wanted, (), **others))
 
 
 def commit_a_build_that_failed(patch: pytest.MonkeyPatch) -> None:
@@ -184,12 +185,12 @@ def answer_from_the_live_generation(patch: pytest.MonkeyPatch) -> None:
     newest: dict[str, Any] = {}
     original = Searcher.__init__
 
-    def broken(self: Searcher, generation: Any, *others: Any) -> None:
-        original(self, generation, *others)
-        newest[str(generation.folder.parent)] = generation.archive
+    def broken(self: Searcher, source: Any, *others: Any) -> None:
+        original(self, source, *others)
+        newest[str(source._generation.folder.parent)] = source._generation.archive
 
     def contains(self: Searcher, article: str) -> bool:
-        return newest[str(self._generation.folder.parent)].article_row(article) is not None
+        return newest[str(cast(Any, self._source)._generation.folder.parent)].article_row(article) is not None
 
     patch.setattr(Searcher, "__init__", broken)
     patch.setattr(Searcher, "__contains__", contains)
