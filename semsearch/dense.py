@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "mean_direction", "unit_rows"]
+__all__ = ["FLAT", "FLAT_ROWS", "RECALL", "DenseIndex", "cosines", "mean_direction", "unit_rows"]
 
 FLAT = "Flat"
 """The :attr:`DenseIndex.spec` of the layout that is the embeddings and nothing more."""
@@ -185,7 +185,7 @@ class DenseIndex:
         scores = np.concatenate(parts)
         best = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k] - _ROUNDING)
         found = best if rows is None else rows[best]
-        return _in_order(found, _cosines(self._rows(found), query), k)
+        return _in_order(found, cosines(self._rows(found), query), k)
 
     def _scan(
         self, queries: NDArray[np.float32], k: int, depth: int, allowed: NDArray[np.bool_] | None, count: int
@@ -334,7 +334,7 @@ def _exact(
         done = scores[:, -1] < scores[:, k - 1] if depth < count else np.ones(len(pending), dtype=bool)
         for query, row in zip(pending[done], rows[done], strict=True):
             best = row[row >= 0]
-            found[query] = _in_order(best, _cosines(vectors_of(best), queries[query]), k)
+            found[query] = _in_order(best, cosines(vectors_of(best), queries[query]), k)
         pending = pending[~done]
         depth = min(4 * depth, count)
     return found
@@ -390,7 +390,7 @@ def _best_of(parts: Iterable[_Found], k: int) -> _Found:
     return _in_order(rows, scores, k)
 
 
-def _cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray[np.float32]:
+def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the scores of rows, ``(n,)`` float32: the same for the same row, wherever it is and however it was found.
 
     Products of matrices, and faiss, add up in an order that depends on both.
