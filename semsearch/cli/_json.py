@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from semsearch.errors import CorpusError
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
+    from semsearch.planning import CorpusSample, Plan
     from semsearch.records import Article, ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -65,6 +66,11 @@ class JsonOutput:
             paragraphs=[{**asdict(part), "text": text[part.start : part.end]} for part in article.paragraphs],
             dropped=[{"text": dropped.text, "reason": dropped.reason} for dropped in article.dropped],
         )
+
+    def planned(self, plan: Plan, sample: CorpusSample | None) -> None:
+        """Print one ``plan``."""
+        fields = {**asdict(plan), "settings": [setting._asdict() for setting in plan.settings]}
+        _print("plan", sample=None if sample is None else asdict(sample), **fields)
 
     def built(self, report: BuildReport) -> None:
         """Print one ``build``."""

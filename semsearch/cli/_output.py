@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
+    from semsearch.planning import CorpusSample, Plan
     from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -36,6 +37,9 @@ class Output(Protocol):
 
     def inspected(self, article: InspectedArticle) -> None:
         """Print what would be indexed of an article."""
+
+    def planned(self, plan: Plan, sample: CorpusSample | None) -> None:
+        """Print what an archive will need, and what of a corpus that is from, if one was sampled."""
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
