@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, CorpusDrift, RepairReport
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        CorpusShardsReport,
+        ExportReport,
+        LoadReport,
+        RepairReport,
+    )
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
@@ -36,6 +43,15 @@ class Output(Protocol):
 
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
+
+    def embedded(self, report: CorpusShardsReport) -> None:
+        """Print what embedding a corpus into shards did. What could not be read goes to standard error."""
+
+    def loaded(self, report: LoadReport) -> None:
+        """Print what loading shards did. What makes the index worse than it could be goes to standard error."""
+
+    def exported(self, report: ExportReport) -> None:
+        """Print what exporting an index did."""
 
     def status(
         self,

@@ -18,7 +18,14 @@ from semsearch.cli._terminal import printable
 from semsearch.languages import name_of_language
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, CorpusDrift, RepairReport
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        CorpusShardsReport,
+        ExportReport,
+        LoadReport,
+        RepairReport,
+    )
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
@@ -167,6 +174,52 @@ class TextOutput:
                 ("not indexed", f"{len(report.problems):,}"),
                 ("languages", _languages(report.languages)),
                 ("model", report.model),
+                ("size", _size(report.bytes, report.passages)),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def embedded(self, report: CorpusShardsReport) -> None:
+        """Print what embedding a corpus into shards did."""
+        print_problems(report)
+        self._rows(
+            f"{report.articles:,} articles embedded into {report.folder}",
+            [
+                ("shards", f"{report.shards:,}, of which {report.unchanged:,} were there"),
+                ("passages", f"{report.passages:,}, of which {report.embedded:,} embedded now"),
+                ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
+                ("not read", f"{len(report.problems):,}"),
+                ("languages", _languages(report.languages)),
+                ("model", report.model),
+                ("size", _size(report.bytes, report.passages)),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def loaded(self, report: LoadReport) -> None:
+        """Print what loading shards did."""
+        print_warnings(report.warnings)
+        self._rows(
+            f"{report.articles:,} articles loaded into {report.index}" + (", nothing had changed" * report.unchanged),
+            [
+                ("shards", f"{report.shards:,}, of which {report.loaded:,} loaded now"),
+                ("passages", f"{report.passages:,}"),
+                ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
+                ("languages", _languages(report.languages)),
+                ("model", report.model),
+                ("generation", report.generation),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def exported(self, report: ExportReport) -> None:
+        """Print what exporting an index did."""
+        self._rows(
+            f"{report.articles:,} articles of {report.index} written to {report.folder}",
+            [
+                ("shards", f"{report.shards:,}"),
+                ("passages", f"{report.passages:,}"),
+                ("generation", report.generation),
                 ("size", _size(report.bytes, report.passages)),
                 ("time", f"{report.seconds:.1f} s"),
             ],
