@@ -243,7 +243,7 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
         points("upsert", "seconds", [one["upsert"]["wall_seconds"] for one in sizes]),
         points("flush", "seconds", [one["flush"]["wall_seconds"] for one in sizes], shape="n log n"),
         points("disk", "bytes", [one["disk_bytes"] for one in sizes]),
-        points("graph", "bytes", [one["disk_parts"].get("graph") for one in sizes]),
+        points("graph", "bytes", [one["disk_parts"].get("graph") or None for one in sizes]),
         points("rest", "bytes", [_rest(one) for one in sizes], of="tokens"),
         points("memory", "bytes", [one["server_rss_bytes"] for one in sizes]),
     ]
@@ -257,7 +257,7 @@ def _rest(one: Mapping[str, Any]) -> float | None:
     """Return what is left of an engine's disk when vectors, graph and the codes of tokens are taken off."""
     graph = one["disk_parts"].get("graph")
     known = one["passages"] * 2 * _DIMENSION + one["tokens"] * _DIMENSION * _BITS / 8
-    return None if graph is None else one["disk_bytes"] - graph - known
+    return None if graph is None else float(one["disk_bytes"] - graph - known)
 
 
 # --- tables of the documentation ----------------------------------------------------------------------------------

@@ -239,9 +239,28 @@ class Postgres(Server):
 class Milvus(Server):
     """Milvus in one process."""
 
+    def __init__(self, name: str, server: Any, pids: list[int]) -> None:
+        super().__init__(name, server, pids)
+        self._before: dict[str, int] = {}
+
+    def prepare(self, archive: Archive, spec: EmbedderSpec) -> None:
+        """Say what will be put in, and remember what the server had before: it removes little, and late."""
+        self._before = self._sizes()
+        super().prepare(archive, spec)
+
     def disk(self) -> tuple[int, dict[str, int]]:
-        """Return the bytes of all of the server's data: also what it has not removed yet."""
-        return _size_below(self.server.log.parent), {}
+        """Return what is more in the object storage than before; ``graph`` is all indexes.
+
+        What the log and etcd have more is among the parts alone, as both let go of it again.
+        """
+        parts = {name: size - self._before.get(name, 0) for name, size in self._sizes().items()}
+        parts["graph"] = parts.pop("index_files", 0)
+        passing = ("rocksmq", "rocksmq_meta_kv", "etcd.data")
+        return sum(size for name, size in parts.items() if name not in passing), parts
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the bytes of each folder of its data."""
+        return {path.name: _size_below(path) for path in (self.server.log.parent / "data").iterdir()}
 
     def read_version(self) -> str:
         """Ask for them."""
