@@ -35,7 +35,7 @@ from benchmarks.machine import describe
 from benchmarks.measuring import percentile, rounded, use_one_thread, write_result
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
-_SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+_SIZES = (1_000, 3_000, 10_000, 30_000, 60_000, 100_000)
 _K = 10
 _FILTERED_QUERIES = 50
 _SEARCHES = 50
