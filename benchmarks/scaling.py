@@ -251,10 +251,15 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
         points("graph", "bytes", "passages", "linear", _graph),
         points("rest", "bytes", "tokens", "linear", _rest),
         points("memory", "bytes", "passages", "linear", lambda one: one["server_rss_bytes"]),
+        points("hybrid_p50", "ms", "passages", "linear", _hybrid),
         points("search_p50", "ms", "passages", "logarithmic", search(50)),
         points("search_p99", "ms", "passages", "logarithmic", search(99)),
     ]
     yield from (one for one in every if one.sizes and name != "embedded")
+
+
+def _hybrid(one: Mapping[str, Any]) -> float:
+    return 1000 * percentile(one["hybrid"]["wall_seconds"], 50)
 
 
 def _graph(one: Mapping[str, Any]) -> float | None:
