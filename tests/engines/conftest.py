@@ -19,10 +19,18 @@ _numbers = itertools.count()
 
 
 class Place(NamedTuple):
-    """Where indexes can be. ``connect`` opens the one with a name, as often as wanted."""
+    """Where indexes can be: the address of one with a name, which may be of a folder."""
 
     kind: str
-    connect: Callable[[str], Engine]
+    address: Callable[[str], str]
+
+    def connect(self, name: str) -> Engine:
+        """Open the index with a name, as often as wanted."""
+        if self.kind == "embedded":
+            from semsearch.engines.embedded import EmbeddedEngine
+
+            return EmbeddedEngine(Path(self.address(name)))
+        return open_engine(self.address(name))
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -30,29 +38,27 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """An engine that runs."""
     kind = str(request.param)
     if kind == "embedded":
-        from semsearch.engines.embedded import EmbeddedEngine
-
         folder = tmp_path_factory.mktemp("embedded")
-        yield Place(kind, lambda name: EmbeddedEngine(folder / name))
+        yield Place(kind, lambda name: str(folder / name))
     elif kind == "postgres":
         pytest.importorskip("psycopg")
         from tests.engines.postgres_server import PostgresServer, why_not
 
         _skip(why_not())
         with PostgresServer() as server:
-            yield Place(kind, lambda name: open_engine(server.address(name)))
+            yield Place(kind, server.address)
     elif kind == "milvus":
         pytest.importorskip("pymilvus")
         from tests.engines.milvus_server import MilvusServer, why_not
 
         _skip(why_not())
         with MilvusServer() as server:
-            yield Place(kind, lambda name: open_engine(server.address(name)))
+            yield Place(kind, server.address)
     else:
         pytest.importorskip("pymilvus")
         pytest.importorskip("milvus_lite")
         file = tmp_path_factory.mktemp("milvus-lite") / "lite.db"
-        yield Place(kind, lambda name: open_engine(f"milvus-lite://{file}/{name}"))
+        yield Place(kind, lambda name: f"milvus-lite://{file}/{name}")
 
 
 def _skip(reason: str | None) -> None:

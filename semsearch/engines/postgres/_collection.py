@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,8 +37,11 @@ _INLINE = 1500  # components up to which a passage's vector stands in its row, w
 _FIRST_PASSAGES = 64  # of a long article, which stand for it
 _SPARE = 16  # passages beyond k that are looked at: for ties, and as vectors are compared in half precision at first
 _MOST_EF = 1000
-# What stands for hnsw.ef_search for each passage that is wanted, to find this share of the nearest at 100,000.
-_EFFORTS = ((0.9, 1.0), (0.95, 1.5), (0.99, 4.0), (0.995, 6.0), (0.998, 10.0))
+# How many passages the index of vectors looks at to find this share of the nearest at 100,000: so many, and so many
+# more for each that is wanted.
+_EFFORTS = ((0.9, 40, 1.2), (0.95, 80, 1.5), (0.99, 160, 2.0), (0.995, 220, 3.0), (0.998, 320, 4.0))
+# Where fewer may be found than the root of so many times all of them, to score these costs less than to look for them.
+_SCANNED_SQUARED = 3000
 _PORTION = 2000  # passages that are exported at once
 _MANY = 10_000  # ids or rows that are asked for at once
 _MEMORY = (1 << 16, 1 << 21)  # KB for building an index: at least, at most
@@ -70,7 +74,7 @@ class PostgresCollection:
         self._analyzer: Analyzer | None = None
         self._words: dict[Unit, PostgresWords] = {}
         self._dimension: int | None = None
-        self._indexed: bool | None = None  # whether there is an index of vectors
+        self._limit: float | None = None  # what is known of _scanned
 
     @property
     def name(self) -> str:
@@ -237,7 +241,7 @@ class PostgresCollection:
     def complete(self) -> tuple[str, ...]:
         """Build the indexes that are not there, and return their names."""
         built = self._writer.alone(self._index)
-        self._indexed = None
+        self._limit = None
         return built
 
     def _index(self, connection: Connection) -> tuple[str, ...]:
@@ -297,33 +301,44 @@ class PostgresCollection:
         """Find the passages with the highest cosine with ``vector``, ``(dimension,)`` float32 of length 1."""
         if where is not None and where == Where():
             where = None
-        effort = next((each for reached, each in _EFFORTS if reached >= recall), None)
-        if effort is None or not self._is_indexed():
+        effort = next((each for reached, *each in _EFFORTS if reached >= recall), None)
+        scanned = self._scanned() if effort is not None else math.inf
+        if effort is None or scanned == math.inf:
             return self._scan(vector, k, self._within(where))
         if where is not None and where != Where(without=where.without):
-            few = self._few(where)
+            few = self._few(where, int(scanned))
             if few is not None:
                 return self._scan(vector, k, few)
-        return self._walk(vector, k, effort, where)
+        least, more = effort
+        return self._walk(vector, k, min(int(least + more * k), _MOST_EF), where)
 
-    def _is_indexed(self) -> bool:
-        if self._indexed is None:
-            self._indexed = VECTOR_INDEX in self._ask(lambda one: _index_names(one, self._schema))
-        return self._indexed
+    def _scanned(self) -> float:
+        """Return up to how many passages are scored one by one where only these may be found.
 
-    def _few(self, where: Where) -> Sql | None:
-        """Return what names the passages that may be found, if they are few."""
+        So many that to go through the index of vectors until enough of them are found takes as long.
+        """
+        if self._limit is None:
+            names = self._ask(lambda one: _index_names(one, self._schema))
+            self._limit = math.sqrt(_SCANNED_SQUARED * self.count()) if VECTOR_INDEX in names else math.inf
+        return self._limit
+
+    def _few(self, where: Where, most: int) -> Sql | None:
+        """Return what names the passages that may be found, if they are at most so many."""
         if where.phrases:
             test = self._within(where)
-            statement = "SELECT p.row FROM $.passages p WHERE ALLOWED LIMIT %s"
-            rows = self._rows(statement, (*test.values, _FEW + 1), test)
-            return None if len(rows) > _FEW else Sql("p.row = ANY(%s)", (Rows([row for (row,) in rows]),))
-        test = both(of_articles(where, "f.row", fields=True))
-        statement = "SELECT f.row, f.passages FROM $.facts f WHERE ALLOWED LIMIT %s"
-        rows = self._rows(statement, (*test.values, _FEW + 1), test)
-        if len(rows) > _FEW or sum(passages for _, passages in rows) > _FEW:
+            source = "SELECT p.row, 1 AS passages FROM $.passages p WHERE ALLOWED LIMIT %s"
+        else:
+            test = both(of_articles(where, "f.row", fields=True))
+            source = "SELECT f.row, f.passages FROM $.facts f WHERE ALLOWED LIMIT %s"
+        statement = (
+            "SELECT coalesce(sum(s.passages), 0)::bigint, coalesce(string_agg(int8send(s.row), ''), '') "
+            "FROM (SOURCE) s".replace("SOURCE", source)
+        )
+        ((count, rows),) = self._rows(statement, (*test.values, most + 1), test)
+        if count > most:
             return None
-        return Sql("p.article = ANY(%s)", (Rows([row for row, _ in rows]),))
+        column = "p.row = ANY(%s)" if where.phrases else "p.article = ANY(%s)"
+        return Sql(column, (Rows(np.frombuffer(rows, dtype=">i8")),))
 
     def _scan(self, vector: NDArray[np.float32], k: int, test: Sql) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Score all passages that may be found. What is added to the distance keeps the index of vectors out of it."""
@@ -334,7 +349,7 @@ class PostgresCollection:
         )
         half = Half(vector)
         # By how much the vector in half precision may change a cosine.
-        error = float(np.linalg.norm(vector - vector.astype(np.float16).astype(np.float32))) * 1.001 + 1e-5
+        error = float(np.linalg.norm(vector - vector.astype(np.float16).astype(np.float32))) * 1.001 + _ROUNDING
         depth = k + _SPARE
         while True:
             found = self._rows(statement, (half, *test.values, depth), test)
@@ -345,15 +360,17 @@ class PostgresCollection:
             depth *= 4
 
     def _walk(
-        self, vector: NDArray[np.float32], k: int, effort: float, where: Where | None
+        self, vector: NDArray[np.float32], k: int, ef: int, where: Where | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Go through the index of vectors, as far as it takes to find enough that may be found."""
+        """Go through the index of vectors until ``ef`` passages are found that may be, and take the nearest of them."""
         test = self._within(where, one_by_one=True)
         depth = k + _SPARE
-        ef = min(max(40, depth, int(effort * depth)), _MOST_EF)
+        looked_at = max(ef, depth)
         statement = self._sql(
-            "SELECT p.row, p.vector <#> %s::halfvec, halfvec_send(p.vector) FROM $.passages p "
-            "WHERE ALLOWED ORDER BY p.vector <#> %s::halfvec LIMIT %s",
+            "SELECT s.row, s.distance, halfvec_send(s.vector), s.count FROM ("
+            "SELECT w.*, count(*) OVER () FROM ("
+            "SELECT p.row, p.vector, p.vector <#> %s::halfvec AS distance FROM $.passages p WHERE ALLOWED "
+            "ORDER BY p.vector <#> %s::halfvec LIMIT %s) w) s ORDER BY 2, 1 LIMIT %s",
             test,
         )
         half = Half(vector)
@@ -362,12 +379,12 @@ class PostgresCollection:
             if connection.ef != ef:
                 connection.execute(_TUNED, (str(ef),))
                 connection.ef = ef
-            return connection.execute(statement, (half, *test.values, half, depth), binary=True).fetchall()
+            return connection.execute(statement, (half, *test.values, half, looked_at, depth), binary=True).fetchall()
 
         found = self._ask(walk)
         rows, scores = _scored(found, vector, k)
         # Where it gave up, or equal ones may go on beyond what was looked at.
-        if len(found) < depth or max(one[1] for one in found) <= -scores[-1] + _ROUNDING:
+        if not found or found[0][3] < looked_at or found[-1][1] <= -scores[-1] + _ROUNDING:
             return self._scan(vector, k, self._within(where))
         return rows, scores
 
@@ -527,7 +544,6 @@ class PostgresCollection:
         )
 
 
-_FEW = 5000  # passages up to which those that may be found are scored one by one
 _ROUNDING = 1e-5
 _TUNED = "SELECT set_config('hnsw.ef_search', %s, false)"
 _NO_CODES: NDArray[np.uint8] = np.empty((0, 0), dtype=np.uint8)

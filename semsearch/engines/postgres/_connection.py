@@ -31,7 +31,9 @@ _INT8, _INT8_ARRAY = 20, 1016  # the same in every database
 
 _SETUP = """
 SELECT e.extversion,
-    set_config('search_path', concat_ws(', ', 'pg_catalog', quote_ident(n.nspname)), false),
+    set_config(
+        'search_path', coalesce('pg_catalog, ' || quote_ident(n.nspname), current_setting('search_path')), false
+    ),
     set_config('statement_timeout', %s, false),
     set_config('jit', 'off', false),
     set_config('plan_cache_mode', 'force_custom_plan', false),

@@ -61,9 +61,9 @@ INDEXES = {
     "facts_fields": "$.facts USING gin (fields jsonb_path_ops)",
     "passages_article": "$.passages (article)",
     "texts_words": "$.texts USING gin (string_to_array(words, ' '))",
-    "article_terms_term": "$.article_terms (term) INCLUDE (row, count, length)",
+    "article_terms_term": "$.article_terms (term, row) INCLUDE (count, length)",
     "article_terms_row": "$.article_terms (row)",
-    "passage_terms_term": "$.passage_terms (term) INCLUDE (row, count, length)",
+    "passage_terms_term": "$.passage_terms (term, row) INCLUDE (count, length)",
     "passage_terms_article": "$.passage_terms ((row >> 20))",
 }
 """What a version is given when it is filled, by name: to keep these up while it is takes several times as long."""

@@ -36,6 +36,7 @@ class Writer:
         self._holds = False
         self._updating = False  # whether the transaction of an update is open
         self._broken_off = False  # whether it was lost, after something had been written in it
+        self._transaction: str | None = None  # the number of the one that is being committed
         self._parties: set[object] = set()
 
     # --- the lock ---
@@ -54,13 +55,14 @@ class Writer:
             self._holds = True
         try:
             yield
-            self.finish()
+            if self._updating:
+                self.finish()
         finally:
             with self._mutex:
-                self._holds = self._broken_off = False
                 if self._updating:
                     self._drop()
-                self._updating = False
+                self._holds = self._broken_off = False
+                self._transaction = None
                 self._parties.clear()
                 if self._connection is not None:
                     with contextlib.suppress(EngineError):
@@ -110,10 +112,7 @@ class Writer:
         """
         with self._mutex:
             if self._broken_off:
-                raise EngineError(
-                    str(self._server.address),
-                    "the connection was lost in the middle of an update, of which nothing was kept: begin it anew",
-                )
+                raise self._lost()
             if self._updating:
                 return self._attempt(lambda one: _in_savepoint(one, work))
 
@@ -131,12 +130,32 @@ class Writer:
             return answer
 
     def finish(self) -> None:
-        """Commit the update, if one is open."""
+        """Commit the update, if one is open. If the answer to that was lost, the server is asked whether it did.
+
+        Raises:
+            EngineError: If the update was lost.
+        """
         with self._mutex:
             if self._updating:
+                self._transaction = self._attempt(lambda one: _value(one, "SELECT pg_current_xact_id()::text"))
                 self._attempt(lambda one: one.execute("COMMIT"))
-                self._updating = False
-                self._parties.clear()
+            elif self._transaction is not None:
+                statement = "SELECT pg_xact_status(%s::xid8)"
+                status = self._attempt(lambda one: _value(one, statement, self._transaction), again=True)
+                if status != "committed":
+                    self._transaction = None
+                    raise self._lost()
+            elif self._broken_off:
+                raise self._lost()
+            self._updating = self._broken_off = False
+            self._transaction = None
+            self._parties.clear()
+
+    def _lost(self) -> EngineError:
+        return EngineError(
+            str(self._server.address),
+            "the connection was lost in the middle of an update, of which nothing was kept: begin it anew",
+        )
 
     def read(self, party: object, work: Callable[[Connection], _T]) -> _T:
         """Let ``work`` read: in the update, if ``party`` has written in it."""
@@ -200,6 +219,11 @@ class Writer:
             self._connection = None
         if self._updating:
             self._updating, self._broken_off = False, True
+
+
+def _value(connection: Connection, statement: str, *values: object) -> str | None:
+    row = connection.execute(statement, values).fetchone()
+    return None if row is None else row[0]
 
 
 def _in_savepoint(connection: Connection, work: Callable[[Connection], _T]) -> _T:
