@@ -226,7 +226,7 @@ def _queries(latency: Mapping[str, Any], ann: Mapping[str, Any]) -> Iterator[Poi
 
 
 def _words(sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
-    """Yield what finding words costs, in proportion to the archive and by its logarithm: which it is, is not certain."""
+    """Yield what finding words costs, in proportion to the archive and by its logarithm: it is not certain which."""
     passages = [one["passages"] for one in sizes]
     costs = [1000 * percentile(one["query_cpu_seconds"], 50) for one in sizes]
     yield Points("embedded.lexical", "ms", "passages", "words", passages, costs)

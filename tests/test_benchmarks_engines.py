@@ -127,7 +127,7 @@ def test_the_command_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest
 def measured() -> dict[str, Any]:
     ours = {"wall_seconds": [0.002] * 99 + [0.02], "cpu_seconds": [0.001] * 100}
     hand = {"wall_seconds": [0.001] * 99 + [0.01], "cpu_seconds": [0.0005] * 100}
-    one = {
+    one: dict[str, Any] = {
         "passages": 1000,
         "upsert": {"wall_seconds": 0.5},
         "flush": {"wall_seconds": 1.25},
