@@ -32,6 +32,7 @@ _DIGITS = 6  # significant ones: more is noise
 _DIMENSION = 384  # of the default model, which all of it was measured with
 _BITS = 2  # of a token's component
 _SMALL = 20_000  # passages up to which there are no codes to scan
+_OF_GRAPHS = ("flush", "search")
 _SETTING = 0.995  # the recall that a search aims at
 
 Shape = Callable[[float], float]
@@ -242,7 +243,7 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
 
     def points(name_of: str, unit: str, of: str, shape: str, cost: Callable[[Mapping[str, Any]], Any]) -> Points:
         having = [one for one in sizes if one["disk_parts"].get("graph") and one["passages"] > _SMALL]
-        chosen = having if shape != "linear" and len(having) > 1 else sizes
+        chosen = having if name_of in _OF_GRAPHS and len(having) > 1 else sizes
         found = [(one[of], cost(one)) for one in chosen if cost(one)]
         return Points(
             f"{name}.{name_of}", unit, of, "engines", [size for size, _ in found], [value for _, value in found], shape
@@ -256,6 +257,7 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
         points("rest", "bytes", "tokens", "linear", _rest),
         points("memory", "bytes", "passages", "linear", lambda one: one["server_rss_bytes"]),
         points("hybrid", "ms", "passages", "linear", hybrid_cpu),
+        points("hybrid_log", "ms", "passages", "logarithmic", hybrid_cpu),
         points("search", "ms", "passages", "logarithmic", lambda one: search_cpu(one["search"]["ours"])),
     ]
     yield from (one for one in every if one.sizes and name != "embedded")

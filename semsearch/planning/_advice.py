@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 
+from semsearch.planning._fits import fits
 from semsearch.planning._records import EngineName, Estimate, Scale, Setting
 from semsearch.planning._sizes import POSTGRES_BUILD, partitions_of, size_of, takes_diskann
 
@@ -12,7 +13,7 @@ __all__ = ["settings_of", "warnings_of"]
 
 Figures = Mapping[str, Estimate]
 
-_MEASURED = {"embedded": 1e6, "postgres": 1e5, "milvus": 1e5}  # passages of the largest index that was asked
+_LARGEST = {"embedded": "embedded.dense_p50", "postgres": "postgres.disk", "milvus": "milvus.disk"}  # measured of each
 _SLOW = 200.0  # ms of a query
 _SHARD = 1e8  # passages of a shard
 _MOST_SHARDS = 16
@@ -85,16 +86,18 @@ def warnings_of(scale: Scale, engine: EngineName, figures: Figures) -> Iterator[
     if "network: query" in figures and scale.token_vectors:
         rate = figures["network: query"].value * 8 * 100 / 1e9
         yield f"the network: 100 queries a second read {rate:.1f} Gbit/s of candidates' token codes"
-    if scale.passages > _MEASURED[engine]:
-        times = scale.passages / _MEASURED[engine]
-        yield f"this is {times:,.0f} times the largest index that was measured here: build a tenth of it first"
+    fit = fits().get(_LARGEST[engine])
+    times = 1.0 if fit is None else fit.times_beyond(scale.passages)
+    if times > 1:
+        said = ", and no line tells what a query will take" * ("query" not in figures)
+        yield f"this is {times:,.0f} times the largest index that was measured here{said}: build a tenth of it first"
 
 
 def _embedded_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
-    build, query, opening = (figures[name] for name in ("memory: build", "query", "opening"))
+    build, query, opening = figures["memory: build"], figures.get("query"), figures["opening"]
     if build.value > scale.usable:
         yield f"a build takes {size_of(build.value)} of memory, which is more than a machine has"
-    if query.high > _SLOW:
+    if query is not None and query.high > _SLOW:
         yield f"a query takes {query.low:,.0f} to {query.high:,.0f} ms of a core: the scan and the words grow"
     if opening.value > 1000:
         yield f"opening takes {opening.value / 1000:,.1f} s, and so does each query from a cold shell: keep a process"
@@ -120,11 +123,14 @@ def _postgres_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
 def _milvus_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
     if scale.passages < 1e6:
         yield "operating it: a folder or one PostgreSQL does the same with fewer processes"
-    words = figures["query: words"]
-    if words.high > _SLOW:
+    words = figures.get("query: words")
+    if words is None or words.high > _SLOW:
+        cost = "how long a query takes there was not measured"
+        if words is not None:
+            cost = f"a query takes {words.low:,.0f} to {words.high:,.0f} ms of a core there"
         yield (
-            f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and a query takes "
-            f"{words.low:,.0f} to {words.high:,.0f} ms of a core there; rank by vectors alone, or divide the archive"
+            f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and {cost}; "
+            "rank by vectors alone, or divide the archive"
         )
     if takes_diskann(scale):
         yield "IOPS: DISKANN reads the disk at each step, and query nodes that share one gain nothing by being more"

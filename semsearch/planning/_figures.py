@@ -85,27 +85,47 @@ def _network(scale: Scale) -> Iterator[Estimate]:
 
 
 def _queries(scale: Scale, engine: EngineName) -> Iterator[Estimate]:
-    candidates = list(fitted(scale, "query: candidates", "embedded.candidates", "queries", note=_CANDIDATES_NOTE))
     if engine == "embedded":
-        note = "CPU of one thread"
-        vectors = list(fitted(scale, "query: vectors", "embedded.dense_p50", "queries", note=note))
-        yield total_of("query", [*candidates, *vectors, _words(scale)], f"{note}, median", "queries")
-        yield from (*candidates, *vectors, _words(scale))
+        yield from _query_of_folder(scale)
         yield from fitted(scale, "opening", "embedded.open", "queries", note="once for each process")
         return
     note = "CPU of client and server, all of a hybrid search"
-    yield from fitted(scale, "query", f"{engine}.hybrid", "queries", note=note)
+    yield from _ranged(scale, "query", f"{engine}.hybrid", note)
     note = "CPU of client and server"
-    yield from fitted(scale, "query: vectors", f"{engine}.search", "queries", note=note)
+    yield from _near(
+        scale, fitted(scale, "query: vectors", f"{engine}.search", "queries", note=note), f"{engine}.search"
+    )
     if engine == "milvus":
-        yield _words(scale)
+        yield from _words(scale)
 
 
-_CANDIDATES_NOTE = "CPU of one thread for what is the same in any archive: the model, late interaction, evidence"
+def _query_of_folder(scale: Scale) -> Iterator[Estimate]:
+    note = "CPU of one thread: the model, late interaction, evidence, the same in any archive"
+    parts = [
+        *fitted(scale, "query: candidates", "embedded.candidates", "queries", note=note),
+        *fitted(scale, "query: vectors", "embedded.dense_p50", "queries", note="CPU of one thread"),
+    ]
+    words = list(_words(scale))
+    if words:
+        yield total_of("query", [*parts, *words], "CPU of one thread, median", "queries")
+    yield from (*parts, *words)
 
 
-def _words(scale: Scale) -> Estimate:
-    """Return what finding words here takes: five sizes do not tell whether by the archive's size or its logarithm."""
-    (most,) = fitted(scale, "query: words", "embedded.lexical", "queries", note="CPU of one thread")
-    (least,) = fitted(scale, "query: words", "embedded.lexical_log", "queries")
-    return dataclasses.replace(most, low=min(most.low, least.low))
+def _words(scale: Scale) -> Iterator[Estimate]:
+    return _ranged(scale, "query: words", "embedded.lexical", "CPU of one thread")
+
+
+def _ranged(scale: Scale, name: str, cost: str, note: str) -> Iterator[Estimate]:
+    """Yield a cost of which it is not certain whether it grows in proportion to the archive or with its logarithm."""
+    for most in _near(scale, fitted(scale, name, cost, "queries", note=note), cost):
+        (least,) = fitted(scale, name, f"{cost}_log", "queries")
+        value, low = math.sqrt(most.value * least.value), min(most.low, least.low)
+        yield dataclasses.replace(most, low=low, value=value, high=max(most.high, least.high))
+
+
+def _near(scale: Scale, found: Iterator[Estimate], cost: str) -> Iterator[Estimate]:
+    """Leave out times of archives that are too far beyond what was measured for any line to tell."""
+    return (one for one in found if fits()[cost].times_beyond(scale.passages) <= _REACH)
+
+
+_REACH = 100.0
