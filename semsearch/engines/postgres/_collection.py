@@ -303,7 +303,7 @@ class PostgresCollection:
             where = None
         effort = next((each for reached, *each in _EFFORTS if reached >= recall), None)
         scanned = self._scanned() if effort is not None else math.inf
-        if effort is None or scanned == math.inf:
+        if effort is None or k + _SPARE > scanned or scanned == math.inf:
             return self._scan(vector, k, self._within(where))
         if where is not None and where != Where(without=where.without):
             few = self._few(where, int(scanned))
