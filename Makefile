@@ -55,6 +55,8 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 		$(BIN)/python -m benchmarks.reading $$folder/corpus.jsonl --copies 1 || exit 1; \
 	done
 	$(BIN)/python -m benchmarks.duplicates --sources 100
+	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.report
 
 clean:  ## remove the environment, the caches and the built index

@@ -21,10 +21,12 @@ from typing import Any, cast
 from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
+from benchmarks.engines.figures import engines_table, filters_table
 from benchmarks.html import html_table
 from benchmarks.plots import COLOURS, plot
 from benchmarks.reading import reading_table
 from benchmarks.reliability import reliability_table
+from benchmarks.scaling import fits_table, plans_table
 from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +36,7 @@ DOCUMENTS = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("ranking", "performance", "vector-search", "reliability", "reading/html")
+        for name in ("ranking", "performance", "vector-search", "reliability", "scale", "reading/html")
     ),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
@@ -224,6 +226,10 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "reading": _of("reading", reading_table),
     "reliability": _of("reliability", reliability_table),
     "html": _of("html", html_table),
+    "engines": _of("engines", engines_table),
+    "engines-filters": _of("engines", filters_table),
+    "scale-plans": plans_table,
+    "scale-fits": fits_table,
 }
 
 

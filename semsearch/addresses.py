@@ -8,7 +8,8 @@ import re
 __all__ = ["is_address", "shown"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a single letter is a drive of Windows
-_PASSWORD = re.compile(r"(://[^/@?#:]*):[^/?#]*@")
+_PASSWORD = re.compile(r"(://[^/@?#:]*):(?:[^/?#]*|.*)@", re.DOTALL)  # if it is cut by one of these, more than it
+_SECRET = re.compile(r"([?&](?:password|sslpassword|token)=)[^&#]*", re.IGNORECASE)
 
 
 def is_address(index: str | os.PathLike[str]) -> bool:
@@ -18,4 +19,5 @@ def is_address(index: str | os.PathLike[str]) -> bool:
 
 def shown(index: str | os.PathLike[str]) -> str:
     """Return a folder or an address as people are shown it: without a password."""
-    return _PASSWORD.sub(r"\1@", os.fspath(index), count=1)
+    text = os.fspath(index)
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1@", text, count=1)) if is_address(text) else text

@@ -20,6 +20,7 @@ __all__ = [
     "analysed_languages",
     "detect_language",
     "is_unsegmented",
+    "joined_shares",
     "language_code",
     "language_shares",
     "name_of_language",
@@ -219,6 +220,18 @@ def language_shares(texts: Iterable[tuple[object, str]]) -> dict[str, float]:
     return {
         language: round(count / total, 3) for language, count in sorted(counts.items(), key=lambda one: (-one[1], one))
     }
+
+
+def joined_shares(parts: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Return the shares of what has several parts, the largest first: of each how many texts it has, and its shares."""
+    counts: dict[str, float] = {}
+    total = 0
+    for texts, shares in parts:
+        total += texts
+        for language, share in shares.items():
+            counts[language] = counts.get(language, 0.0) + share * texts
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return {language: round(count / total, 3) for language, count in ordered if count > 0}
 
 
 def analysed_languages(shares: Mapping[str, float]) -> tuple[str, ...]:

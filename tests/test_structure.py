@@ -30,6 +30,7 @@ ORDER = [
     "readers",
     "passages",
     "inspecting",
+    "planning",
     "embedders",
     "products",
     "dense",

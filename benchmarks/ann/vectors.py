@@ -44,8 +44,8 @@ class Source(NamedTuple):
     queries: NDArray[np.float32]
 
 
-def dictionary(cache: Path) -> Source:
-    """Embed the dictionaries' entries, unless the cache has them.
+def dictionary(cache: Path, most: int | None = None) -> Source:
+    """Embed the dictionaries' entries, the first ``most`` if that is given, unless the cache has them.
 
     Raises:
         FileNotFoundError: If the dictionaries are not installed.
@@ -53,9 +53,12 @@ def dictionary(cache: Path) -> Source:
     cache.mkdir(parents=True, exist_ok=True)
     texts = list(dict.fromkeys(" ".join(text.split()[:_WORDS]) for name in _NAMES for text in _entries(name)))
     random.Random(0).shuffle(texts)  # noqa: S311
-    vectors = _embedded(texts, cache / "dictionary.npy")
+    if most is not None:
+        texts = texts[: most + _HELD_OUT]
+    vectors = _embedded(texts, cache / ("dictionary.npy" if most is None else f"dictionary-{most}.npy"))
     words = [text.split(" ")[0] for text in texts[-QUERIES // 2 :]]
-    questions = _embedded([f"what is {word}?" for word in words], cache / "questions.npy")
+    asked = "questions.npy" if most is None else f"questions-{most}.npy"
+    questions = _embedded([f"what is {word}?" for word in words], cache / asked)
     passages = vectors[-_HELD_OUT : -_HELD_OUT + QUERIES // 2]
     queries = np.concatenate([passages, questions]).astype(np.float32)
     return Source("dictionaries", vectors[:-_HELD_OUT], queries)

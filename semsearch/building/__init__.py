@@ -11,21 +11,37 @@ written.
 from __future__ import annotations
 
 from semsearch.building._build import build_index, update_index
+from semsearch.building._corpus_shards import CorpusShardsReport, embed_corpus, shard_corpus
 from semsearch.building._describing import IndexDescription, describe_index
 from semsearch.building._drift import CorpusDrift, compare_corpus
+from semsearch.building._exporting import ExportReport, export_shards
+from semsearch.building._loading import LoadReport, load_shards
 from semsearch.building._repair import RepairReport, repair_index
 from semsearch.building._report import BuildReport
+from semsearch.building._shards import CorpusPart, Known, ShardReport, Unembedded, embed_shard
 from semsearch.building._watch import watch_corpus
 
 __all__ = [
     "BuildReport",
     "CorpusDrift",
+    "CorpusPart",
+    "CorpusShardsReport",
+    "ExportReport",
     "IndexDescription",
+    "Known",
+    "LoadReport",
     "RepairReport",
+    "ShardReport",
+    "Unembedded",
     "build_index",
     "compare_corpus",
     "describe_index",
+    "embed_corpus",
+    "embed_shard",
+    "export_shards",
+    "load_shards",
     "repair_index",
+    "shard_corpus",
     "update_index",
     "watch_corpus",
 ]

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from semsearch.building._articles import twice
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._report import silent
 from semsearch.building._shards import CorpusPart, Known, ShardReport, embed_shard, resolve_embedder
-from semsearch.embedders import Embedder
+from semsearch.embedders import Embedder, language_warning
 from semsearch.errors import CorpusError, SemsearchError
+from semsearch.languages import joined_shares
 from semsearch.readers import Located, ReadingLog, require_sources
 from semsearch.records import FieldNames, FileGlobs, Progress, ReportProgress
 from semsearch.shards import SUFFIX, require_pyarrow
@@ -57,6 +58,8 @@ class CorpusShardsReport:
         ignored: Files that were passed over, counted by suffix.
         bytes: The size of the shards.
         seconds: How long it took.
+        languages: Which share of the articles is of which language, by its code, the largest first.
+        warnings: What makes an index of them worse than it could be, with the remedy.
     """
 
     folder: str
@@ -73,6 +76,8 @@ class CorpusShardsReport:
     ignored: Mapping[str, int]
     bytes: int
     seconds: float
+    languages: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def shard_corpus(
@@ -231,6 +236,8 @@ def embed_corpus(
     if not any(done.articles for done in reports):
         raise nothing_to_index(corpus, log)
     _remove_others(place, names)
+    languages = joined_shares((done.articles, done.languages) for done in reports)
+    warning = language_warning(languages, model.spec.name)
     return CorpusShardsReport(
         folder=os.fspath(folder),
         model=model.spec.name,
@@ -246,6 +253,8 @@ def embed_corpus(
         ignored=dict(log.ignored),
         bytes=sum(done.bytes for done in reports),
         seconds=time.monotonic() - started,
+        languages=languages,
+        warnings=() if warning is None else (warning,),
     )
 
 

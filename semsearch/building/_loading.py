@@ -35,7 +35,7 @@ from semsearch.engines.state import (
     write_next_article,
 )
 from semsearch.errors import CorpusError, EngineError, EngineUnavailableError, IndexNotFoundError
-from semsearch.languages import analysed_languages
+from semsearch.languages import analysed_languages, joined_shares
 from semsearch.records import FieldNames, FileGlobs, Passage, Progress, ReportProgress
 from semsearch.shards import SUFFIX, ShardInfo, read_ids, read_shard, read_shard_info
 from semsearch.storage import KEPT, Archive, Counts, GenerationWriter, Manifest, last_manifest, write_generation
@@ -224,12 +224,7 @@ class _ShardSet(NamedTuple):
     @property
     def languages(self) -> dict[str, float]:
         """Which share of all articles is of which language, the largest first."""
-        counts: dict[str, float] = {}
-        for info in self.infos:
-            for language, share in info.languages.items():
-                counts[language] = counts.get(language, 0.0) + share * info.counts.articles
-        shares = {language: round(count / self.counts.articles, 3) for language, count in counts.items()}
-        return {language: shares[language] for language in sorted(shares, key=lambda one: (-shares[one], one))}
+        return joined_shares((info.counts.articles, info.languages) for info in self.infos)
 
     @property
     def precision(self) -> str | None:

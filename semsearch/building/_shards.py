@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -71,6 +71,7 @@ class ShardReport:
         bytes: The size of the shard.
         seconds: How long it took.
         unchanged: Whether the shard was already what it was to become: then nothing was read, and there are no notes.
+        languages: Which share of the articles is of which language, by its code, the largest first.
     """
 
     shard: str
@@ -86,6 +87,7 @@ class ShardReport:
     bytes: int
     seconds: float
     unchanged: bool = False
+    languages: Mapping[str, float] = field(default_factory=dict)
 
 
 class Unembedded(NamedTuple):
@@ -448,4 +450,5 @@ def _report(
         bytes=Path(target).stat().st_size,
         seconds=time.monotonic() - started,
         unchanged=embedded is None,
+        languages=info.languages,
     )

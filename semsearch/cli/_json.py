@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli._problems import print_problems
+from semsearch.cli._problems import print_problems, print_warnings
 from semsearch.cli._terminal import escape_controls
 from semsearch.records import page_at
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, CorpusDrift, RepairReport
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        CorpusShardsReport,
+        ExportReport,
+        LoadReport,
+        RepairReport,
+    )
     from semsearch.embedders import CompileReport
     from semsearch.errors import CorpusError
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
+    from semsearch.planning import CorpusSample, Plan
     from semsearch.records import Article, ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -59,13 +67,29 @@ class JsonOutput:
             dropped=[{"text": dropped.text, "reason": dropped.reason} for dropped in article.dropped],
         )
 
+    def planned(self, plan: Plan, sample: CorpusSample | None) -> None:
+        """Print one ``plan``."""
+        fields = {**asdict(plan), "settings": [setting._asdict() for setting in plan.settings]}
+        _print("plan", sample=None if sample is None else asdict(sample), **fields)
+
     def built(self, report: BuildReport) -> None:
         """Print one ``build``."""
         print_problems(report)
-        fields = {name: getattr(report, name) for name in report.__slots__}
-        fields["problems"] = _problems(report.problems)
-        fields["seconds"] = round(report.seconds, 3)
-        _print("build", **fields)
+        _print("build", **_report(report))
+
+    def embedded(self, report: CorpusShardsReport) -> None:
+        """Print one ``embed``."""
+        print_problems(report)
+        _print("embed", **_report(report))
+
+    def loaded(self, report: LoadReport) -> None:
+        """Print one ``load``."""
+        print_warnings(report.warnings)
+        _print("load", **{**asdict(report), "seconds": round(report.seconds, 3)})
+
+    def exported(self, report: ExportReport) -> None:
+        """Print one ``export``."""
+        _print("export", **{**asdict(report), "seconds": round(report.seconds, 3)})
 
     def status(
         self,
@@ -127,6 +151,11 @@ class JsonOutput:
         """Print a ``check`` a line."""
         for check in checks:
             _print("check", path=str(check.path), bytes=check.bytes, problem=check.problem, remedy=check.remedy)
+
+
+def _report(report: BuildReport | CorpusShardsReport) -> dict[str, Any]:
+    fields = {name: getattr(report, name) for name in report.__slots__}
+    return {**fields, "problems": _problems(report.problems), "seconds": round(report.seconds, 3)}
 
 
 def _problems(problems: Sequence[CorpusError]) -> list[dict[str, str]]:

@@ -11,7 +11,9 @@ import click
 from semsearch._version import __version__
 from semsearch.cli._indexing import rebuild_index, repair, rollback, status, update, verify
 from semsearch.cli._measuring import compile_model, evaluate, suggest_threshold
+from semsearch.cli._planning import plan
 from semsearch.cli._reading import inspect, watch
+from semsearch.cli._scaling import embed_shards, export_shards, load_shards
 from semsearch.cli._search import query, similar
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError
@@ -68,7 +70,9 @@ def _commands() -> None:
 for _command in (
     *(query, similar),
     *(rebuild_index, update, watch, inspect, status),
+    plan,
     *(verify, repair, rollback),
+    *(embed_shards, load_shards, export_shards),
     *(evaluate, suggest_threshold, compile_model),
 ):
     _commands.add_command(_command)

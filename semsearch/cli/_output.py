@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, CorpusDrift, RepairReport
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        CorpusShardsReport,
+        ExportReport,
+        LoadReport,
+        RepairReport,
+    )
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
+    from semsearch.planning import CorpusSample, Plan
     from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -30,8 +38,20 @@ class Output(Protocol):
     def inspected(self, article: InspectedArticle) -> None:
         """Print what would be indexed of an article."""
 
+    def planned(self, plan: Plan, sample: CorpusSample | None) -> None:
+        """Print what an archive will need, and what of a corpus that is from, if one was sampled."""
+
     def built(self, report: BuildReport) -> None:
         """Print what a build did. What could not be read goes to standard error."""
+
+    def embedded(self, report: CorpusShardsReport) -> None:
+        """Print what embedding a corpus into shards did. What could not be read goes to standard error."""
+
+    def loaded(self, report: LoadReport) -> None:
+        """Print what loading shards did. What makes the index worse than it could be goes to standard error."""
+
+    def exported(self, report: ExportReport) -> None:
+        """Print what exporting an index did."""
 
     def status(
         self,

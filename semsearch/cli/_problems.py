@@ -11,7 +11,7 @@ from semsearch.cli._terminal import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from semsearch.building import BuildReport
+    from semsearch.building import BuildReport, CorpusShardsReport
     from semsearch.readers import ReadingLog
 
 __all__ = ["print_log", "print_problems", "print_warnings"]
@@ -20,7 +20,7 @@ _SHOWN_NOTES = 10
 _SHOWN_KINDS = 15
 
 
-def print_problems(report: BuildReport) -> None:
+def print_problems(report: BuildReport | CorpusShardsReport) -> None:
     """Print every problem and warning, the first notes and a count of the files that were passed over."""
     _print("not indexed", [str(problem) for problem in report.problems])
     print_warnings(report.warnings)

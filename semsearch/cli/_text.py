@@ -18,10 +18,18 @@ from semsearch.cli._terminal import printable
 from semsearch.languages import name_of_language
 
 if TYPE_CHECKING:
-    from semsearch.building import BuildReport, CorpusDrift, RepairReport
+    from semsearch.building import (
+        BuildReport,
+        CorpusDrift,
+        CorpusShardsReport,
+        ExportReport,
+        LoadReport,
+        RepairReport,
+    )
     from semsearch.embedders import CompileReport
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
+    from semsearch.planning import CorpusSample, Estimate, Plan
     from semsearch.records import Article, ArticleHit, Explanation, FieldNames, FileGlobs, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
@@ -29,6 +37,7 @@ __all__ = ["TextOutput"]
 
 _WIDTH = 100  # characters; wider lines are hard to read
 _INDENT = 4
+_NAMES = 12  # characters of the names in a table, if none is longer
 _COPIES = 3  # near duplicates that are listed under a hit
 _SHOWN = 5  # of a list of files
 _SHOWN_DROPPED = 30
@@ -141,6 +150,19 @@ class TextOutput:
                 self._indented(f"and {len(article.dropped) - _SHOWN_DROPPED:,} more (--json lists all)", style="dim")
         self._console.print()
 
+    def planned(self, plan: Plan, sample: CorpusSample | None) -> None:
+        """Print the figures with what each is from, the settings, and what breaks first."""
+        if sample is not None:
+            read = f"{sample.articles:,} articles, {sample.share:.0%} of the corpus, are {sample.passages:,} passages"
+            self._rows(read, [])
+        self._rows(
+            f"{plan.passages:,.0f} passages of {plan.tokens_per_passage:.0f} tokens, {_ENGINES[plan.engine]}",
+            [(one.name, f"{_figure(one)}, {one.basis}: {one.note}") for one in plan.estimates],
+        )
+        self._rows("set", [(name, f"{value}: {reason}") for name, value, reason in plan.settings])
+        if plan.warnings:
+            self._rows("what breaks first", [(f"{rank}.", text) for rank, text in enumerate(plan.warnings, 1)])
+
     def built(self, report: BuildReport) -> None:
         """Print what a build did."""
         print_problems(report)
@@ -152,6 +174,52 @@ class TextOutput:
                 ("not indexed", f"{len(report.problems):,}"),
                 ("languages", _languages(report.languages)),
                 ("model", report.model),
+                ("size", _size(report.bytes, report.passages)),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def embedded(self, report: CorpusShardsReport) -> None:
+        """Print what embedding a corpus into shards did."""
+        print_problems(report)
+        self._rows(
+            f"{report.articles:,} articles embedded into {report.folder}",
+            [
+                ("shards", f"{report.shards:,}, of which {report.unchanged:,} were there"),
+                ("passages", f"{report.passages:,}, of which {report.embedded:,} embedded now"),
+                ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
+                ("not read", f"{len(report.problems):,}"),
+                ("languages", _languages(report.languages)),
+                ("model", report.model),
+                ("size", _size(report.bytes, report.passages)),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def loaded(self, report: LoadReport) -> None:
+        """Print what loading shards did."""
+        print_warnings(report.warnings)
+        self._rows(
+            f"{report.articles:,} articles loaded into {report.index}" + (", nothing had changed" * report.unchanged),
+            [
+                ("shards", f"{report.shards:,}, of which {report.loaded:,} loaded now"),
+                ("passages", f"{report.passages:,}"),
+                ("tokens", f"{report.tokens:,} indexed, {report.truncated_tokens:,} truncated"),
+                ("languages", _languages(report.languages)),
+                ("model", report.model),
+                ("generation", report.generation),
+                ("time", f"{report.seconds:.1f} s"),
+            ],
+        )
+
+    def exported(self, report: ExportReport) -> None:
+        """Print what exporting an index did."""
+        self._rows(
+            f"{report.articles:,} articles of {report.index} written to {report.folder}",
+            [
+                ("shards", f"{report.shards:,}"),
+                ("passages", f"{report.passages:,}"),
+                ("generation", report.generation),
                 ("size", _size(report.bytes, report.passages)),
                 ("time", f"{report.seconds:.1f} s"),
             ],
@@ -287,8 +355,9 @@ class TextOutput:
 
     def _rows(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         self._console.print(Text(printable(title), style="bold"), soft_wrap=True)
+        width = max([_NAMES, *(len(name) + 1 for name, _ in rows)])
         for name, value in rows:
-            line = Text.assemble((f"  {name:<12}", "dim"), printable(value))
+            line = Text.assemble((f"  {name:<{width}}", "dim"), printable(value))
             self._console.print(line, soft_wrap=True)
 
 
@@ -342,6 +411,27 @@ def _columns(fields: FieldNames) -> str:
 def _token_store(manifest: Manifest) -> str:
     size = sum(file.bytes for name, file in manifest.files.items() if name.startswith("token"))
     return f"{size / 1e6:,.1f} MB are vectors of tokens" if size else "nothing is vectors of tokens: there are none"
+
+
+_ENGINES = {"embedded": "in a folder", "postgres": "in PostgreSQL", "milvus": "in Milvus"}
+_UNITS = {
+    "bytes": ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB")),
+    "ms": ((1e3, "s"),),
+}  # by which figures are divided for people
+
+
+def _figure(estimate: Estimate) -> str:
+    """Return a figure and its range: ``1.2 TB (0.9 to 1.4)``."""
+    divisor, unit = next(
+        ((least, unit) for least, unit in _UNITS.get(estimate.unit, ()) if estimate.value >= least),
+        (1.0, estimate.unit),
+    )
+    value, low, high = (_digits(number / divisor) for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} {unit}" + (f" ({low} to {high})" if low != high else "")
+
+
+def _digits(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def _sizes(manifest: Manifest) -> list[tuple[str, str]]:

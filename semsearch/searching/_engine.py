@@ -7,7 +7,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["EngineSource"]
 
 _REMEMBERED = 2048  # passages, of about 10 KB with their tokens
+_CANDIDATES = 256  # passages whose texts are fetched together
+_Kind = TypeVar("_Kind")
 
 
 class _Row(NamedTuple):
@@ -56,8 +58,9 @@ class EngineSource:
         self._codec = read_codec(self._collection)
         self._words = {unit: self._collection.words(unit) for unit in ("passages", "articles")}
         self._unknown = NoTerms(Analyzer(read_languages(self._collection)))
-        self._rows: OrderedDict[int, _Row] = OrderedDict()
-        self._lock = threading.Lock()
+        self._rows: _Remembered[_Row] = _Remembered()
+        self._texts: _Remembered[str] = _Remembered()
+        self._candidates: list[int] = []  # whose vectors were asked for last: soon some of their texts will be
         if None in self._words.values():
             warnings.warn(
                 f"{engine.address}: the ranking knows nothing of words, only of vectors: the engine cannot find them, "
@@ -166,7 +169,14 @@ class EngineSource:
         return stored
 
     def texts(self, rows: Sequence[int]) -> list[str]:
-        return self._collection.texts(np.array(list(rows), dtype=np.int64))
+        wanted = [int(row) for row in rows]
+        known = self._texts.of(wanted)
+        if len(known) < len(wanted):
+            # A few are asked for at a time, of the same candidates: all at once is one way to the engine and back.
+            missing = list(dict.fromkeys(row for row in (*wanted, *self._candidates) if row not in known))
+            known |= zip(missing, self._collection.texts(np.array(missing, dtype=np.int64)), strict=True)
+            self._texts.keep(known)
+        return [known[row] for row in wanted]
 
     def article_row(self, article: str) -> int | None:
         found = self._collection.find([article]).get(article)
@@ -178,21 +188,38 @@ class EngineSource:
     def _fetch(self, rows: NDArray[np.int64], *, codes: bool) -> list[_Row]:
         """Return passages by their rows; of those that are not remembered all are fetched at once."""
         wanted = rows.tolist()
-        with self._lock:
-            known = {row: self._rows[row] for row in wanted if row in self._rows}
+        known = self._rows.of(wanted)
         missing = [row for row in wanted if row not in known or (codes and known[row].codes is None)]
         if missing:
             found = self._collection.passages(np.array(missing, dtype=np.int64), codes=codes)
             places = zip(found.paragraphs.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
             for at, (row, place) in enumerate(zip(missing, places, strict=True)):
                 known[row] = _Row(place, found.vectors[at], found.codes[at] if codes else None)
-        with self._lock:
-            for row in wanted:
-                self._rows[row] = known[row]
-                self._rows.move_to_end(row)
-            while len(self._rows) > max(_REMEMBERED, len(wanted)):
-                self._rows.popitem(last=False)
+            self._candidates = missing[:_CANDIDATES]
+        self._rows.keep(known)
         return [known[row] for row in wanted]
+
+
+class _Remembered(Generic[_Kind]):
+    """What was fetched last, by its row. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, _Kind] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, rows: Sequence[int]) -> dict[int, _Kind]:
+        """Return what is remembered of these rows."""
+        with self._lock:
+            return {row: self._kept[row] for row in rows if row in self._kept}
+
+    def keep(self, found: Mapping[int, _Kind]) -> None:
+        """Remember these, and forget what was not asked for the longest."""
+        with self._lock:
+            for row, each in found.items():
+                self._kept[row] = each
+                self._kept.move_to_end(row)
+            while len(self._kept) > max(_REMEMBERED, len(found)):
+                self._kept.popitem(last=False)
 
 
 class NoTerms:

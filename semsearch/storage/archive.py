@@ -550,15 +550,16 @@ class Archive:
             yield from block
             start += _BLOCK
 
-    def matching_articles(self, filter: Filter) -> list[int]:  # noqa: A002
+    def matching_articles(self, filter: Filter, *, any_field: bool = False) -> list[int]:  # noqa: A002
         """Return the rows of the articles that the filter is for, ascending.
 
         Raises:
-            ValueError: If it names a metadata field that no article has; the message names those that there are.
+            ValueError: If it names a metadata field that no article has; the message names those that there are. Not
+                with ``any_field``: such a field is then missing.
         """
         query = _where.matching(filter)
         for path in query.metadata:
-            if path not in self._known:
+            if not any_field and path not in self._known:
                 self._check_known(path)
                 self._known.add(path)
         # Sorted here: told to do it, SQLite would read the whole table, which is in that order, and not the index.

@@ -38,6 +38,8 @@ class Plain:
         self._articles: dict[int, tuple[EngineArticle, list[_Passage]]] = {}
         self._words: dict[Unit, tuple[LexicalIndex, NDArray[np.int64]]] = {}
         self._numbers = itertools.count()
+        self._allowed: dict[Where, NDArray[np.int64]] = {}
+        self._known: dict[int, _Passage] = {}
 
     def upsert(self, batch: Batch) -> None:
         columns = (batch.rows, batch.paragraphs, batch.starts, batch.ends)
@@ -48,12 +50,17 @@ class Plain:
             self._articles[article.row] = (article, passages[at : at + article.passages])
             at += article.passages
         assert at == len(passages)
-        self._words.clear()
+        self._forget()
 
     def delete(self, articles: Sequence[int]) -> None:
         for row in articles:
             self._articles.pop(row, None)
+        self._forget()
+
+    def _forget(self) -> None:
         self._words.clear()
+        self._allowed.clear()
+        self._known.clear()
 
     # --- what is there ---
 
@@ -67,7 +74,9 @@ class Plain:
 
     @property
     def _passages(self) -> dict[int, _Passage]:
-        return {passage.row: passage for _, passages in self._articles.values() for passage in passages}
+        if not self._known:
+            self._known = {passage.row: passage for _, passages in self._articles.values() for passage in passages}
+        return self._known
 
     def batch(self, first: int = 0) -> Batch:
         """Everything from the article with the row ``first`` on."""
@@ -88,6 +97,11 @@ class Plain:
 
     def allowed(self, where: Where | None = None) -> NDArray[np.int64]:
         where = where or Where()
+        if where not in self._allowed:
+            self._allowed[where] = self._find_allowed(where)
+        return self._allowed[where]
+
+    def _find_allowed(self, where: Where) -> NDArray[np.int64]:
         rows = []
         for row, (article, passages) in sorted(self._articles.items()):
             if where.articles is not None and row not in where.articles:
@@ -142,8 +156,10 @@ class Plain:
 
     def _cosines(self, rows: NDArray[np.int64], vector: NDArray[np.float32]) -> NDArray[np.float32]:
         known = self._passages
-        exact = [known[row].vector.astype(np.float64) @ vector.astype(np.float64) for row in rows.tolist()]
-        return np.array(exact, dtype=np.float32)
+        if len(rows) == 0:
+            return np.empty(0, dtype=np.float32)
+        vectors = np.stack([known[row].vector for row in rows.tolist()]).astype(np.float64)
+        return np.asarray((vectors * vector.astype(np.float64)).sum(axis=1), dtype=np.float32)
 
     def find_words(
         self, unit: Unit, query: str, k: int, where: Where | None = None
