@@ -209,7 +209,6 @@ class MilvusServer:
 def _package() -> ModuleType:
     import milvus
 
-
     return milvus
 
 

@@ -41,7 +41,7 @@ _MOST_EF = 1000
 # more for each that is wanted.
 _EFFORTS = ((0.9, 40, 1.2), (0.95, 80, 1.5), (0.99, 160, 2.0), (0.995, 220, 3.0), (0.998, 320, 4.0))
 # Where fewer may be found than the root of so many times all of them, to score these costs less than to look for them.
-_SCANNED_SQUARED = 3000
+_SCANNED_SQUARED = 6000
 _PORTION = 2000  # passages that are exported at once
 _MANY = 10_000  # ids or rows that are asked for at once
 _MEMORY = (1 << 16, 1 << 21)  # KB for building an index: at least, at most
