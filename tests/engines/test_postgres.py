@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -231,6 +232,37 @@ def test_an_extension_that_is_too_old_is_an_error_that_says_so(server: PostgresS
     engine.close()
 
 
+def test_a_server_without_the_extension_is_an_error_that_says_so(server: PostgresServer) -> None:
+    server.execute("DROP DATABASE IF EXISTS without", database="postgres")
+    server.execute("CREATE DATABASE without", database="postgres")
+    server.execute("ALTER DATABASE without SET extension_control_path = '/nowhere'", database="postgres")
+    engine = open_engine(server.address("x", database="without"))
+    with pytest.raises(EngineError, match=r"not available.*install pgvector 0\.8 or later on the server") as caught:
+        engine.begin("load")
+    assert not isinstance(caught.value, EngineUnavailableError)
+    engine.close()
+
+
+def test_a_database_that_cannot_keep_all_texts_is_an_error_that_says_so(server: PostgresServer) -> None:
+    server.execute("DROP DATABASE IF EXISTS latin", database="postgres")
+    server.execute(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0",
+        database="postgres",
+    )
+    engine = open_engine(server.address("x", database="latin"))
+    with pytest.raises(EngineError, match=r"LATIN1.*--encoding=UTF8"):
+        engine.begin("load")
+    engine.close()
+
+
+def test_where_psycopg_is_not_installed_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for name in ("_connection", "_writer"):
+        monkeypatch.delitem(sys.modules, f"semsearch.engines.postgres.{name}")
+    with pytest.raises(EngineError, match=r"pip install 'semsearch\[postgres\]'"):
+        open_engine("postgresql://127.0.0.1/archive")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("0.8.5", (0, 8)), ("0.8", (0, 8)), ("1", (1, 0)), ("0.10.1", (0, 10)), ("", (0, 0))]
 )
@@ -314,6 +346,25 @@ def test_a_server_that_does_not_answer_is_unavailable_in_time(
         server.resume()
     assert live.count() == 1
     reader.close()
+
+
+def test_a_server_that_does_not_answer_who_writes_is_unavailable_in_time(
+    server: PostgresServer, engine: Engine, request: pytest.FixtureRequest
+) -> None:
+    filled(engine, [batch_of([1])])
+    writer = another(server, request, timeout=0.1)
+    live = writer.live()
+    with writer.lock():
+        server.suspend()
+        try:
+            with pytest.raises(EngineUnavailableError):
+                live.upsert(batch_of([2]))
+        finally:
+            server.resume()
+        live.upsert(batch_of([2]))
+        live.flush()
+    whole(engine.live(), [1, 2])
+    writer.close()
 
 
 def test_a_question_that_takes_too_long_is_given_up(
