@@ -29,6 +29,7 @@ from semsearch.engines import MOST_PASSAGES, Batch, EngineArticle, first_passage
 from semsearch.engines._conditions import metadata_names
 from semsearch.errors import CorpusError, IndexWriteError
 from semsearch.languages import detect_language, language_code
+from semsearch.readers.tables.columnar import require_no_bomb
 from semsearch.records import Article
 from semsearch.storage import Counts, content_digest
 from semsearch.storage._files import make_folder, sync_folder, writing
@@ -468,7 +469,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, ShardInfo]]:
 def _file_of(stream: BinaryIO) -> Any:
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(
+    file = pq.ParquetFile(
         stream,
         buffer_size=1 << 20,
         pre_buffer=False,
@@ -476,6 +477,8 @@ def _file_of(stream: BinaryIO) -> Any:
         thrift_string_size_limit=_LARGEST_STRUCTURE,
         thrift_container_size_limit=_LARGEST_STRUCTURE // 16,
     )
+    require_no_bomb(file.metadata, os.fstat(stream.fileno()).st_size)
+    return file
 
 
 def _info(file: Any) -> ShardInfo:

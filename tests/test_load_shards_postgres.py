@@ -209,3 +209,23 @@ def test_patience_with_a_server_ends(server: PostgresServer, shards: Path, addre
     assert held(address) == old
     assert load_shards(shards, address).shards == len(list(shards.iterdir()))
     assert held(address) == expected(shards)
+
+
+def test_an_export_outlives_the_server(
+    server: PostgresServer, shards: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semsearch.engines.postgres._collection._PORTION", 20)  # so that much follows the crash
+    load_shards(shards, address)
+    timers: list[threading.Timer] = []
+
+    def progress(progress: Progress) -> None:
+        if progress.stage == "writing shards" and not timers:
+            server.kill()
+            timers.append(threading.Timer(0.5, server.start))
+            timers[-1].start()
+
+    report = export_shards(address, tmp_path / "exported", passages_per_shard=40, progress=progress, patience=60)
+    timers[0].join()
+    assert report.articles == 60
+    assert report.shards == len(list((tmp_path / "exported").iterdir())) >= 3
+    assert expected(tmp_path / "exported") == expected(shards)

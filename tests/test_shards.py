@@ -321,6 +321,19 @@ def test_a_description_that_is_none_is_an_error(tmp_path: Path, change: Any, rea
     assert raised.value.place == str(path)
 
 
+def test_a_file_that_unpacks_to_much_more_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "one.parquet"
+    write(path, batch_of(ARTICLES[:2]))
+    table = table_of(path)
+    at = table.schema.get_field_index("article_text")
+    pq.write_table(
+        table.set_column(at, "article_text", pa.array(["a" * 80_000_000, None, "b"])), path, compression="zstd"
+    )
+    assert path.stat().st_size < 400_000
+    with pytest.raises(CorpusError, match="MiB are packed into"):
+        read_shard_info(path)
+
+
 def test_other_files_are_no_shards(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1]}), tmp_path / "table.parquet")
     (tmp_path / "text.parquet").write_text("PAR1")

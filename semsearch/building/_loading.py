@@ -365,14 +365,7 @@ def _load(
     """Fill a version and publish it. Returns its name, its manifest, and how many shards were not in it before."""
     load = hashlib.blake2b("\n".join(shards.identities).encode(), digest_size=16).hexdigest()
     version = trying_again(lambda: engine.begin(load), patience=patience)
-    filling = _Filling(version, shards, report, patience)
-    loaded = filling.fill()
     counts, first = shards.counts, shards.infos[0]
-    report(Progress("writing the index"))
-    trying_again(version.flush, patience=patience)
-    there = trying_again(version.count, patience=patience)
-    if there != counts.passages:
-        raise EngineError(engine.address, f"has {there:,} passages of {counts.passages:,} that it was given")
     manifest = Manifest(
         created=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
         written_by=__version__,
@@ -388,7 +381,13 @@ def _load(
         counts=counts,
         files={},
     )
-    trying_again(lambda: write_manifest(version, manifest), patience=patience)
+    trying_again(lambda: write_manifest(version, manifest), patience=patience)  # first: an engine may go by it
+    loaded = _Filling(version, shards, report, patience).fill()
+    report(Progress("writing the index"))
+    trying_again(version.flush, patience=patience)
+    there = trying_again(version.count, patience=patience)
+    if there != counts.passages:
+        raise EngineError(engine.address, f"has {there:,} passages of {counts.passages:,} that it was given")
     trying_again(lambda: engine.publish(version), patience=patience)
     return version.name, manifest, loaded
 

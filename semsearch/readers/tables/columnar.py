@@ -16,7 +16,7 @@ from semsearch.readers.tables._records import FewWords, Record, articles_of, col
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["read_arrow", "read_parquet", "rows_of"]
+__all__ = ["read_arrow", "read_parquet", "require_no_bomb", "rows_of"]
 
 _ROWS = 16
 """Of a batch. More are no faster to speak of, and one long text that stands in every row is as often in memory."""
@@ -142,13 +142,13 @@ def _parquet(stream: BinaryIO) -> _Table:
         thrift_string_size_limit=_LARGEST_STRUCTURE,
         thrift_container_size_limit=_LARGEST_STRUCTURE // 16,
     )
-    _require_no_bomb(file.metadata, stream.seek(0, os.SEEK_END))
+    require_no_bomb(file.metadata, stream.seek(0, os.SEEK_END))
     return _Table(
         file.schema_arrow, lambda columns: file.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False)
     )
 
 
-def _require_no_bomb(metadata: Any, size: int) -> None:
+def require_no_bomb(metadata: Any, size: int) -> None:
     """Raise a ValueError of rows that a few bytes of a file of this size stand for: a page is unpacked as a whole.
 
     What the metadata say of each column is not asked for: where they are damaged, that ends the process.
