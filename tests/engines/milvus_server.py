@@ -215,7 +215,6 @@ class MilvusServer:
 def _package() -> ModuleType:
     import milvus
 
-
     return milvus
 
 

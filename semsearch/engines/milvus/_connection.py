@@ -91,7 +91,7 @@ class Connection:
             return getattr(client, method)(*args, timeout=timeout or self.timeout, **options)
         except EngineError:
             raise
-        except Exception as error:  # noqa: BLE001 - the client raises its own, those of gRPC, and what it stumbles over
+        except Exception as error:
             raise self._translated(error) from error
 
     def close(self) -> None:
@@ -149,13 +149,16 @@ class Connection:
         causes = list(_causes(error))
         states = {cause.code() for cause in causes if isinstance(cause, grpc.RpcError) and hasattr(cause, "code")}
         numbers = {number for cause in causes for number in [getattr(cause, "code", None)] if isinstance(number, int)}
-        states |= {state for cause in causes for state in [getattr(cause, "code", None)] if isinstance(state, _states())}
+        states |= {
+            state for cause in causes for state in [getattr(cause, "code", None)] if isinstance(state, _states())
+        }
         said = _said(error)
         if states & {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED} or (
             numbers & _NOT_ALLOWED or _SAYS_NOT_ALLOWED.search(said)
         ):
             return EngineAuthError(
-                self.address, f"the server does not let {self._address.user or 'a user without a name'} do this ({said})"
+                self.address,
+                f"the server does not let {self._address.user or 'a user without a name'} do this ({said})",
             )
         if numbers & _NOT_THERE:
             return NotThereError(self.address, said)
