@@ -19,7 +19,6 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -212,7 +211,7 @@ class MilvusServer:
         return None
 
 
-def _package() -> ModuleType:
+def _package() -> Any:
     import milvus
 
     return milvus

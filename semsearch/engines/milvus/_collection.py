@@ -311,7 +311,7 @@ class MilvusCollection:
     def _ranked(
         self, query: Any, vector: NDArray[np.float32], k: int, expression: str, factor: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the nearest for which an expression holds; the index's graph is searched for ``factor`` times as many."""
+        """Find the nearest for which an expression holds; in a graph ``factor`` times as many are looked at."""
         limit = k + _SPARE
         while k:
             limit = min(limit, MOST_ROWS)

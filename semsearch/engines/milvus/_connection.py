@@ -31,6 +31,7 @@ _UNAVAILABLE = {
     *(900, 901, 902, 2000),  # nodes that are gone
 }
 _NOT_ALLOWED = {1400, 1401, 1402, 1800}
+_MOST_SAID = 250  # characters
 _SAYS_UNAVAILABLE = re.compile(
     r"unavailable|not ready|not healthy|deadline exceeded|connection refused|connect failed|closed channel|"
     r"node (is )?offline|no available|not loaded|not fully loaded|connection first|timed? ?out|context canceled|"
@@ -194,7 +195,10 @@ def _said(error: Exception) -> str:
     said = message if isinstance(message, str) and message else str(error)
     if hasattr(error, "details") and callable(error.details):
         said = str(error.details() or said)
-    return " ".join(said.split())[:500]
+    said = " ".join(said.split())
+    return (
+        said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]} ... {said[-_MOST_SAID:]}"
+    )  # it ends with the reason
 
 
 def _host(host: str) -> str:
