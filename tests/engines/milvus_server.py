@@ -19,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -214,7 +215,8 @@ class MilvusServer:
 def _package() -> Any:
     import milvus
 
-    return milvus
+    package: ModuleType = milvus
+    return package
 
 
 def _programs() -> Path:

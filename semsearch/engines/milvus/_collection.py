@@ -255,7 +255,7 @@ class MilvusCollection:
         if where.articles is not None:
             parts.append(_where.one_of("article", where.articles))
         if where.without:
-            parts.append(f"not ({_where.one_of('article', where.without)})")
+            parts.append(f"(not ({_where.one_of('article', where.without)}))")
         parts += [_where.one_of("row", self._with_phrase(phrase).tolist()) for phrase in where.phrases]
         return " and ".join(parts)
 
