@@ -122,7 +122,8 @@ def _milvus_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
     if words.high > _SLOW:
         yield (
             f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and takes "
-            f"{words.low:,.0f} to {words.high:,.0f} ms of a core; rank by vectors alone, or divide the archive into several"
+            f"{words.low:,.0f} to {words.high:,.0f} ms of a core; rank by vectors alone, or divide the archive into "
+            "several"
         )
     if takes_diskann(scale):
         yield "IOPS: DISKANN reads the disk at each step, and query nodes that share one gain nothing by being more"
