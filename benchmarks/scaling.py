@@ -124,8 +124,9 @@ def _pairs(points: Points) -> Iterator[tuple[float, float]]:
 
 
 def _line(sizes: Sequence[float], costs: Sequence[float], shape: Shape) -> tuple[float, float]:
+    """Return base and slope; what falls as archives grow is noise around a constant."""
     base, slope, _ = fit_line([shape(size) for size in sizes], costs)
-    return base, slope
+    return (base, slope) if slope >= 0 else (statistics.fmean(costs), 0.0)
 
 
 def _off(base: float, slope: float, shape: Shape, size: float, cost: float) -> float:
@@ -227,37 +228,44 @@ def _queries(latency: Mapping[str, Any], ann: Mapping[str, Any]) -> Iterator[Poi
 
 
 def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
-    """Yield what an engine costs, of :mod:`benchmarks.engines`; what was not measured of it has no line."""
-    passages = [one["passages"] for one in sizes]
+    """Yield what an engine costs, of :mod:`benchmarks.engines`; what was not measured of it has no line.
 
-    def points(
-        cost: str, unit: str, costs: Sequence[float | None], of: str = "passages", shape: str = "linear"
-    ) -> Points:
-        counts = passages if of == "passages" else [one["tokens"] for one in sizes]
-        kept = [(count, value) for count, value in zip(counts, costs, strict=True) if value is not None]
+    Small archives have no graph and are scanned: building and searching a graph is told by the others alone.
+    """
+
+    def points(name_of: str, unit: str, of: str, shape: str, cost: Callable[[Mapping[str, Any]], Any]) -> Points:
+        having = [one for one in sizes if one["disk_parts"].get("graph") and one["passages"] > _SMALL]
+        chosen = having if shape != "linear" and len(having) > 1 else sizes
+        found = [(one[of], cost(one)) for one in chosen if cost(one)]
         return Points(
-            f"{name}.{cost}", unit, of, "engines", [count for count, _ in kept], [value for _, value in kept], shape
+            f"{name}.{name_of}", unit, of, "engines", [size for size, _ in found], [value for _, value in found], shape
         )
 
-    found = [
-        points("upsert", "seconds", [one["upsert"]["wall_seconds"] for one in sizes]),
-        points("flush", "seconds", [one["flush"]["wall_seconds"] for one in sizes], shape="n log n"),
-        points("disk", "bytes", [one["disk_bytes"] for one in sizes]),
-        points("graph", "bytes", [one["disk_parts"].get("graph") for one in sizes]),
-        points("rest", "bytes", [_rest(one) for one in sizes], of="tokens"),
-        points("memory", "bytes", [one["server_rss_bytes"] for one in sizes]),
+    def search(percent: float) -> Callable[[Mapping[str, Any]], float]:
+        return lambda one: 1000 * percentile(one["search"]["ours"]["wall_seconds"], percent)
+
+    every = [
+        points("upsert", "seconds", "passages", "linear", lambda one: one["upsert"]["wall_seconds"]),
+        points("flush", "seconds", "passages", "n log n", lambda one: one["flush"]["wall_seconds"]),
+        points("disk", "bytes", "passages", "linear", lambda one: one["disk_bytes"]),
+        points("graph", "bytes", "passages", "linear", _graph),
+        points("rest", "bytes", "tokens", "linear", _rest),
+        points("memory", "bytes", "passages", "linear", lambda one: one["server_rss_bytes"]),
+        points("search_p50", "ms", "passages", "logarithmic", search(50)),
+        points("search_p99", "ms", "passages", "logarithmic", search(99)),
     ]
-    for percent in (50, 99):
-        costs = [1000 * percentile(one["search"]["ours"]["wall_seconds"], percent) for one in sizes]
-        found.append(points(f"search_p{percent}", "ms", costs, shape="logarithmic"))
-    yield from (one for one in found if one.sizes)
+    yield from (one for one in every if one.sizes and name != "embedded")
+
+
+def _graph(one: Mapping[str, Any]) -> float | None:
+    return one["disk_parts"].get("graph") if one["passages"] > _SMALL else None
 
 
 def _rest(one: Mapping[str, Any]) -> float | None:
     """Return what is left of an engine's disk when vectors, graph and the codes of tokens are taken off."""
     graph = one["disk_parts"].get("graph")
     known = one["passages"] * 2 * _DIMENSION + one["tokens"] * _DIMENSION * _BITS / 8
-    return None if graph is None else one["disk_bytes"] - graph - known
+    return None if graph is None else float(one["disk_bytes"] - graph - known)
 
 
 # --- tables of the documentation ----------------------------------------------------------------------------------

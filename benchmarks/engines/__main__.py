@@ -2,9 +2,10 @@
 
     python -m benchmarks.engines [--sizes 1000 10000 ...] [--side NAME]... [--queries 200] [--short]
 
-At each size each side is filled, in batches of a thousand passages, and flushed; then all are asked the same queries in
-turn, through our layer and by hand, that is by psycopg and pymilvus alone; then with filters, and what was found is
-compared with exact search. Servers are the tests' own, on this machine, and share its cores.
+At each size each side is filled, in batches of a thousand passages, and flushed; then all are asked for the vectors
+nearest to the same queries in turn, through our layer and by hand, that is by psycopg and pymilvus alone; then with
+filters, and what was found is compared with exact search; then for whole hybrid searches of an open index. Servers are
+the tests' own, on this machine, and share its cores.
 
 Vectors are passages of two dictionaries (``apt-get install dict-wn dict-gcide``), embedded by the default model and
 kept in the cache: the first run takes as long as embedding 100,000 passages takes. With ``--short`` they are mixtures
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,15 +28,17 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+import semsearch
 from benchmarks.engines.passages import SHARES, Archive, make_archive
 from benchmarks.engines.sides import SIDES, Side, why_not
 from benchmarks.machine import describe
 from benchmarks.measuring import percentile, rounded, use_one_thread, write_result
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
-_SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+_SIZES = (1_000, 3_000, 10_000, 30_000, 60_000, 100_000)
 _K = 10
 _FILTERED_QUERIES = 50
+_SEARCHES = 50
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,10 +92,13 @@ def _make(passages: int, queries: int, cache: Path, *, short: bool) -> tuple[str
         vectors = synthesise(vectors, passages)[np.random.default_rng(1).permutation(passages)]
     asked = source.queries[:: max(1, len(source.queries) // queries)][:queries]
     asked = np.asarray(asked / np.linalg.norm(asked, axis=1, keepdims=True), dtype=np.float32)
-    return kind, make_archive(vectors, _QUESTIONS), asked
+    return kind, make_archive(vectors, _questions(_SEARCHES)), asked
 
 
-_QUESTIONS = ("legal basis for deployment", "who pays for the mission", "when does the mandate end")
+def _questions(count: int) -> list[str]:
+    """Return questions to the sample archive: their words are in the passages, too."""
+    lines = (CACHE.parent / "corpus-queries" / "queries.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines[:count]]
 
 
 def _measure(
@@ -117,7 +124,9 @@ def _measure(
 
 def _measure_size(sides: Sequence[Side], archive: Archive, queries: NDArray[np.float32]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {side.name: {} for side in sides}
+    spec = semsearch.load_embedder().spec
     for side in sides:
+        side.prepare(archive, spec)
         with _costs(side) as costs:
             side.fill(archive)
         found[side.name]["upsert"] = costs
@@ -134,28 +143,49 @@ def _measure_size(sides: Sequence[Side], archive: Archive, queries: NDArray[np.f
         found[side.name]["search"] = search
         found[side.name]["filters"] = _filtered(side, archive, queries[:_FILTERED_QUERIES])
         found[side.name]["server_rss_bytes"] = _resident(side)
+    for side in sides:
+        side.publish()
+    for name, search in _search_in_turn(sides, _questions(_SEARCHES)).items():
+        found[name]["hybrid"] = search
     return found
+
+
+def _search_in_turn(sides: Sequence[Side], questions: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """Ask whole questions of all sides, embedded by the real model, in another order each time."""
+    found: dict[str, dict[str, list[float]]] = {side.name: {"wall_seconds": [], "cpu_seconds": []} for side in sides}
+    with contextlib.ExitStack() as stack:
+        searchers = [(side.name, stack.enter_context(semsearch.open_index(side.address))) for side in sides]
+        for _, searcher in searchers:
+            searcher.search(questions[0], _K)
+        for number, question in enumerate(questions):
+            for at in range(len(searchers)):
+                name, searcher = searchers[(number + at) % len(searchers)]
+                wall, cpu = time.perf_counter(), time.process_time()
+                searcher.search(question, _K)
+                found[name]["cpu_seconds"].append(time.process_time() - cpu)
+                found[name]["wall_seconds"].append(time.perf_counter() - wall)
+    return {name: {clock: rounded(each) for clock, each in seconds.items()} for name, seconds in found.items()}
 
 
 def _ask_in_turn(sides: Sequence[Side], queries: NDArray[np.float32]) -> dict[str, dict[str, Any]]:
     """Ask each query of all sides, through our layer and by hand, in another order each time."""
-    turns = [(side, hand) for side in sides for hand in (False, True) if not (hand and side.name == "embedded")]
+    turns = [(side, hand) for side in sides for hand in (False, True) if not hand or side.by_hand is not None]
     times: dict[tuple[str, bool], dict[str, list[float]]] = {
         (side.name, hand): {"wall_seconds": [], "cpu_seconds": []} for side, hand in turns
     }
     rows: dict[str, list[NDArray[np.int64]]] = {side.name: [] for side in sides}
     for warm in queries[:3]:
         for side, hand in turns:
-            side.by_hand(warm, _K) if hand else side.search(warm, _K, None)
+            _ask(side, warm, hand=hand)
     for number, query in enumerate(queries):
         for at in range(len(turns)):
             side, hand = turns[(number + at) % len(turns)]
             wall, cpu = time.perf_counter(), time.process_time()
-            answer = side.by_hand(query, _K) if hand else side.search(query, _K, None)
+            answer = _ask(side, query, hand=hand)
             times[side.name, hand]["cpu_seconds"].append(time.process_time() - cpu)
             times[side.name, hand]["wall_seconds"].append(time.perf_counter() - wall)
-            if not hand:
-                rows[side.name].append(np.asarray(answer))
+            if answer is not None:
+                rows[side.name].append(answer)
     return {
         side.name: {
             "rows": rows[side.name],
@@ -169,6 +199,14 @@ def _ask_in_turn(sides: Sequence[Side], queries: NDArray[np.float32]) -> dict[st
         }
         for side in sides
     }
+
+
+def _ask(side: Side, query: NDArray[np.float32], *, hand: bool) -> NDArray[np.int64] | None:
+    if not hand:
+        return side.search(query, _K, None)
+    assert side.by_hand is not None  # noqa: S101 - or it would have no turn
+    side.by_hand(query, _K)
+    return None
 
 
 def _filtered(side: Side, archive: Archive, queries: NDArray[np.float32]) -> list[dict[str, Any]]:
@@ -253,6 +291,7 @@ def _print(name: str, one: Mapping[str, Any]) -> None:
         f"{1000 * percentile(ours['wall_seconds'], 50):.2f} ms",
         f"recall {one['search']['recall']}",
         " ".join(f"{each['field']} {each['recall']}" for each in one["filters"]),
+        f"hybrid {1000 * percentile(one['hybrid']['wall_seconds'], 50):.1f} ms",
     ]
     if hand is not None:
         said.insert(5, f"by hand {1000 * percentile(hand['wall_seconds'], 50):.2f} ms")

@@ -1,188 +1,64 @@
-"""What is measured beside each other: a folder, and the servers that the tests start."""
+"""What is measured beside each other, through one interface: a folder, and the servers that the tests start."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import importlib.metadata
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
 import semsearch
-from benchmarks.engines.passages import Archive
-from semsearch.engines import Collection, Where, open_engine
+from benchmarks.engines.passages import SHARES, Archive
+from semsearch.embedders import EmbedderSpec
+from semsearch.engines import Collection, Engine, Where, open_engine
+from semsearch.engines.state import (
+    write_codec,
+    write_field_names,
+    write_languages,
+    write_manifest,
+    write_next_article,
+)
 from semsearch.filters import parse_filter
+from semsearch.records import FieldNames, FileGlobs
+from semsearch.storage import Counts, Manifest
+from semsearch.tokens import TokenCodec
 
-if TYPE_CHECKING:
-    from semsearch.embedders import QueryTokens
-
-__all__ = ["SIDES", "Folder", "Server", "Side", "why_not"]
+__all__ = ["SIDES", "Side", "why_not"]
 
 _NAME = "bench"
 _LOAD = "benchmark"
 _EF = 156  # candidates of a search by hand: as many as our layer takes for ten in PostgreSQL
 _POSTGRES = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "1GB", "max_wal_size": "8GB"}
 
-
-class Side(Protocol):
-    """A place where passages can be put and found."""
-
-    name: str
-    version: str
-
-    def fill(self, archive: Archive) -> None:
-        """Put everything in, batch by batch."""
-
-    def flush(self) -> None:
-        """Return when it can be found, and is indexed."""
-
-    def search(self, vector: NDArray[np.float32], k: int, field: str | None) -> NDArray[np.int64]:
-        """Find passages; with a field, of articles in which it is 1. Returns places in the archive, not rows."""
-
-    def by_hand(self, vector: NDArray[np.float32], k: int) -> int | None:
-        """Find them with the engine's own client and return how many; None where there is none."""
-
-    def disk(self) -> tuple[int, dict[str, int]]:
-        """Return its bytes on disk, and those of which parts are known."""
-
-    def processes(self) -> list[psutil.Process]:
-        """Return the processes of its server."""
-
-    def clear(self) -> None:
-        """Take everything out."""
+ByHand = Callable[[NDArray[np.float32], int], int]
+"""Asks an engine's own client for ids and distances, and returns how many there are."""
 
 
-# --- a folder ---------------------------------------------------------------------------------------------------
+class Side:
+    """A place where passages are put and found.
 
+    Attributes:
+        name: What it is called in the result.
+        address: Of its index.
+        version: Of its server and its client.
+    """
 
-class Folder:
-    """An index in a folder. What the benchmark makes is given to it as an embedder's work."""
-
-    name = "embedded"
-    version = importlib.metadata.version("semsearch")
-
-    def __init__(self, folder: Path) -> None:
-        self._root = folder
-        self._number = 0
-        self._open: Any = None
-        self._allowed: dict[str, NDArray[np.bool_]] = {}
-
-    @property
-    def _index(self) -> Path:
-        return self._root / f"index-{self._number}"
-
-    def fill(self, archive: Archive) -> None:
-        """Build it."""
-        self._allowed = {field: archive.allowed(field) for field in ("half", "tenth", "hundredth", "thousandth")}
-        semsearch.build_index(archive.articles, self._index, embedder=_Given(archive))
-
-    def flush(self) -> None:
-        """Open it."""
-        from semsearch.storage import open_generation
-
-        self._open = open_generation(self._index)
-        self._dense = self._open.dense_index()
-
-    def search(self, vector: NDArray[np.float32], k: int, field: str | None) -> NDArray[np.int64]:
-        """Find rows, which are the places in the archive."""
-        allowed = None if field is None else self._allowed[field]
-        rows, _ = self._dense.search(vector[None], k, allowed=allowed)[0]
-        return np.asarray(rows, dtype=np.int64)
-
-    def by_hand(self, vector: NDArray[np.float32], k: int) -> int | None:  # noqa: ARG002
-        """There is nobody else's client."""
-        return None
-
-    def disk(self) -> tuple[int, dict[str, int]]:
-        """Return the bytes of its files, by what they hold."""
-        parts: dict[str, int] = {}
-        for name, file in self._open.manifest.files.items():
-            kind = name.partition("/")[0].partition(".")[0]
-            kind = "tokens" if kind.startswith("token") else kind
-            parts[kind] = parts.get(kind, 0) + file.bytes
-        return sum(parts.values()), parts
-
-    def processes(self) -> list[psutil.Process]:
-        """There is no server."""
-        return []
-
-    def clear(self) -> None:
-        """Close it; the folder goes with the benchmark's."""
-        if self._open is not None:
-            self._open.close()
-        self._open = None
-        self._number += 1
-
-
-class _Given:
-    """Gives passages the vectors that they have in an archive, and tokens at random. A ``TokenEmbedder``."""
-
-    def __init__(self, archive: Archive) -> None:
-        from benchmarks.synthetic import RandomEmbedder
-
-        self._random = RandomEmbedder()
-        self.spec = self._random.spec
-        self.count_tokens = self._random.count_tokens
-        self.token_spans = self._random.token_spans
-        self._vectors = archive.vectors
-        self._rows = {
-            text: row
-            for row, text in enumerate(
-                one.article.text[start:end]
-                for batch in archive.batches
-                for one, spans in zip(batch.articles, _by_article(batch), strict=True)
-                for start, end in spans
-            )
-        }
-
-    def embed_passages_with_tokens(self, texts: Any) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """Look them up: what is embedded ends with the passage, after the title."""
-        _, tokens = self._random.embed_passages_with_tokens(texts)
-        rows = [self._rows[text.partition("\n")[2] or text] for text in texts]
-        return self._vectors[rows].astype(np.float32), tokens
-
-    def embed_passages(self, texts: Any) -> NDArray[np.float32]:
-        """Look them up."""
-        return self.embed_passages_with_tokens(texts)[0]
-
-    def embed_queries(self, texts: Any) -> NDArray[np.float32]:
-        """As random as any."""
-        return self._random.embed_queries(texts)
-
-    def embed_query_with_tokens(self, query: str) -> QueryTokens:
-        """Likewise."""
-        return self._random.embed_query_with_tokens(query)
-
-
-def _by_article(batch: Any) -> Iterator[list[tuple[int, int]]]:
-    each = len(batch.rows) // len(batch.articles)
-    spans = list(zip(batch.starts.tolist(), batch.ends.tolist(), strict=True))
-    return (spans[at : at + each] for at in range(0, len(spans), each))
-
-
-# --- engines ----------------------------------------------------------------------------------------------------
-
-
-class Server:
-    """An engine whose server is the benchmark's own; ``server`` is one of the tests'."""
-
-    def __init__(self, server: Any, folder: Path, pids: list[int], *, name: str) -> None:
+    def __init__(self, name: str, address: str, engine: Engine, version: str) -> None:
         self.name = name
-        self._server = server
-        self._folder = folder
-        self._processes = [psutil.Process(pid) for pid in pids]
-        self._engine = open_engine(server.address(_NAME))
-        self.version = self._client_version()
+        self.address = address
+        self.version = version
+        self._engine = engine
         self._collection: Collection | None = None
         self._places = np.empty(0, dtype=np.int64)
-        self._where: dict[str, Where] = {}
-        self._hand: Any = None
-        self._clients = contextlib.ExitStack()  # those by hand
+        self._where = {field: Where(filter=parse_filter(f"{field} = 1")) for field in SHARES}
+        self._hand: ByHand | None = None
+        self.clients = contextlib.ExitStack()  # those by hand
 
     @property
     def collection(self) -> Collection:
@@ -191,35 +67,120 @@ class Server:
             self._collection = self._engine.begin(_LOAD)
         return self._collection
 
-    def fill(self, archive: Archive) -> None:
-        """Upsert batch by batch."""
+    def prepare(self, archive: Archive, spec: EmbedderSpec) -> None:
+        """Say what will be put in, as a load does."""
         self._places = archive.rows
-        self.collection.write_state("languages", '["en"]')
+        write_languages(self.collection, ("en",))
+        write_codec(self.collection, TokenCodec.create(spec.dimension))
+        write_field_names(self.collection, ((field,) for field in SHARES))
+        write_next_article(self.collection, sum(len(batch.articles) for batch in archive.batches))
+        write_manifest(self.collection, _manifest(archive, spec))
+
+    def fill(self, archive: Archive) -> None:
+        """Put everything in, batch by batch."""
         for batch in archive.batches:
             self.collection.upsert(batch)
 
     def flush(self) -> None:
-        """Let it index."""
+        """Return when it can be found, and is indexed."""
         self.collection.flush()
 
+    def publish(self) -> None:
+        """Make it what is searched at the address."""
+        self._engine.publish(self.collection)
+
     def search(self, vector: NDArray[np.float32], k: int, field: str | None) -> NDArray[np.int64]:
-        """Find rows, and where these are in the archive."""
-        where = None
-        if field is not None:
-            where = self._where.setdefault(field, Where(filter=parse_filter(f"{field} = 1")))
-        rows, _ = self.collection.search(vector, k, where=where)
+        """Find passages; with a field, of articles in which it is 1. Returns places in the archive, not rows."""
+        rows, _ = self.collection.search(vector, k, where=None if field is None else self._where[field])
         return np.searchsorted(self._places, rows)
 
-    def by_hand(self, vector: NDArray[np.float32], k: int) -> int | None:
-        """Ask the engine's own client for ids and distances."""
+    @property
+    def by_hand(self) -> ByHand | None:
+        """What asks the engine's own client for the same; None where there is none."""
         if self._hand is None:
-            self._hand = self._by_hand()
-        found: int = self._hand(vector, k)
-        return found
+            self._hand = self.make_by_hand()
+        return self._hand
+
+    def clear(self) -> None:
+        """Take everything out."""
+        self.clients.close()
+        self._engine.remove()
+        self._collection = self._hand = None
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        self.clients.close()
+        self._engine.close()
+
+    # --- what differs ---
+
+    def make_by_hand(self) -> ByHand | None:
+        """Connect the engine's own client."""
+        return None
 
     def disk(self) -> tuple[int, dict[str, int]]:
-        """Return the bytes of its data."""
-        return _size_below(self._folder), {}
+        """Return the bytes of the version on disk, and those of which parts are known."""
+        raise NotImplementedError
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of its server."""
+        return []
+
+
+def _manifest(archive: Archive, spec: EmbedderSpec) -> Manifest:
+    articles = sum(len(batch.articles) for batch in archive.batches)
+    return Manifest(
+        created=dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+        written_by=semsearch.__version__,
+        embedder=spec,
+        precision=None,
+        target_tokens=120,
+        token_vectors=True,
+        keep=1,
+        fields=FieldNames(),
+        globs=FileGlobs(),
+        dense_spec="benchmark",
+        languages={"en": 1.0},
+        counts=Counts(articles, len(archive.rows), archive.tokens, 0),
+        files={},
+    )
+
+
+class Folder(Side):
+    """An index in a folder, through the interface of engines."""
+
+    def __init__(self, folder: Path) -> None:
+        from semsearch.engines.embedded import EmbeddedEngine
+
+        version = importlib.metadata.version("semsearch")
+        super().__init__("embedded", str(folder), EmbeddedEngine(folder), f"semsearch {version}")
+        self._folder = folder
+
+    def disk(self) -> tuple[int, dict[str, int]]:
+        """Return the bytes of the generation's files, by what they hold; not of what waited to be put in."""
+        parts: dict[str, int] = {}
+        for path in self._folder.rglob("generations/*/**/*"):
+            if path.is_file():
+                kind = path.relative_to(path.parents[-1]).as_posix().rpartition("generations/")[2].split("/")[1]
+                kind = kind.partition(".")[0]
+                kind = "tokens" if kind.startswith("token") else kind
+                parts[kind] = parts.get(kind, 0) + path.stat().st_size
+        return sum(parts.values()), parts
+
+
+class Server(Side):
+    """An engine whose server is the benchmark's own; ``server`` is one of the tests'."""
+
+    def __init__(self, name: str, server: Any, pids: list[int]) -> None:
+        address = server.address(_NAME)
+        super().__init__(name, address, open_engine(address), "")
+        self.server = server
+        self.version = self.read_version()
+        self._processes = [psutil.Process(pid) for pid in pids]
+
+    def read_version(self) -> str:
+        """Return the versions of server and client."""
+        raise NotImplementedError
 
     def processes(self) -> list[psutil.Process]:
         """Return all of its server's, as they are now."""
@@ -229,30 +190,14 @@ class Server:
                 found += [process, *process.children(recursive=True)]
         return found
 
-    def clear(self) -> None:
-        """Remove all versions."""
-        self._clients.close()
-        self._engine.remove()
-        self._collection = self._hand = None
-
-    def close(self) -> None:
-        """Let go of its connections."""
-        self._clients.close()
-        self._engine.close()
-
-    def _client_version(self) -> str:
-        raise NotImplementedError
-
-    def _by_hand(self) -> Any:
-        raise NotImplementedError
-
 
 class Postgres(Server):
     """PostgreSQL with pgvector."""
 
-    def _client_version(self) -> str:
+    def read_version(self) -> str:
+        """Ask for them."""
         (server,), (vector,) = (
-            self._server.execute(statement)[0]
+            self.server.execute(statement)[0]
             for statement in (
                 "SHOW server_version",
                 "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'",
@@ -260,11 +205,12 @@ class Postgres(Server):
         )
         return f"PostgreSQL {server}, pgvector {vector}, psycopg {importlib.metadata.version('psycopg')}"
 
-    def _by_hand(self) -> Any:
+    def make_by_hand(self) -> ByHand:
+        """Connect the engine's own client."""
         from pgvector import HalfVector
         from pgvector.psycopg import register_vector
 
-        connection = self._clients.enter_context(self._server.connect())
+        connection = self.clients.enter_context(self.server.connect())
         register_vector(connection)
         connection.execute(f"SET hnsw.ef_search = {_EF}")
         statement = (
@@ -280,7 +226,7 @@ class Postgres(Server):
 
     def disk(self) -> tuple[int, dict[str, int]]:
         """Return the bytes of tables and indexes, by name; ``graph`` is the index of vectors."""
-        found = self._server.execute(
+        found = self.server.execute(
             "SELECT c.relname, pg_relation_size(c.oid) + coalesce(pg_relation_size(c.reltoastrelid), 0), "  # noqa: S608
             "coalesce(a.amname, '') FROM pg_class c LEFT JOIN pg_am a ON a.oid = c.relam AND c.relkind = 'i' "
             f"WHERE c.relnamespace = '{self.collection.name}'::regnamespace AND c.relkind IN ('r', 'i')"
@@ -293,33 +239,59 @@ class Postgres(Server):
 class Milvus(Server):
     """Milvus in one process."""
 
-    def _client_version(self) -> str:
-        client = self._server.client()
+    def __init__(self, name: str, server: Any, pids: list[int]) -> None:
+        super().__init__(name, server, pids)
+        self._before: dict[str, int] = {}
+
+    def prepare(self, archive: Archive, spec: EmbedderSpec) -> None:
+        """Say what will be put in, and remember what the server had before: it removes little, and late."""
+        self._before = self._sizes()
+        super().prepare(archive, spec)
+
+    def disk(self) -> tuple[int, dict[str, int]]:
+        """Return what is more in the object storage than before; ``graph`` is all indexes.
+
+        What the log and etcd have more is among the parts alone, as both let go of it again.
+        """
+        parts = {name: size - self._before.get(name, 0) for name, size in self._sizes().items()}
+        parts["graph"] = parts.pop("index_files", 0)
+        passing = ("rocksmq", "rocksmq_meta_kv", "etcd.data")
+        return sum(size for name, size in parts.items() if name not in passing), parts
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the bytes of each folder of its data."""
+        return {path.name: _size_below(path) for path in (self.server.log.parent / "data").iterdir()}
+
+    def read_version(self) -> str:
+        """Ask for them."""
+        client = self.server.client()
         try:
             server = client.get_server_version()
         finally:
             client.close()
         return f"Milvus {server}, pymilvus {importlib.metadata.version('pymilvus')}"
 
-    def _by_hand(self) -> Any:
-        client = self._clients.enter_context(contextlib.closing(self._server.client()))
-        name, field = self._largest(client)
-        params = {"metric_type": "IP", "params": {"ef": _EF}}
+    def make_by_hand(self) -> ByHand:
+        """Connect the engine's own client."""
+        from pymilvus import DataType
+
+        client = self.clients.enter_context(contextlib.closing(self.server.client()))
+        counts = {name: int(client.get_collection_stats(name)["row_count"]) for name in client.list_collections()}
+        name = max(counts, key=lambda one: counts[one])  # that of passages
+        described = client.describe_collection(name)["fields"]
+        field = next(field for field in described if "dim" in field.get("params", {}))
+        dtype = np.float16 if field["type"] == DataType.FLOAT16_VECTOR else np.float32
+        (index,) = client.list_indexes(name, field_name=field["name"])
+        metric = client.describe_index(name, index)["metric_type"]
+        params = {"metric_type": metric, "params": {"ef": _EF}}
 
         def ask(vector: NDArray[np.float32], k: int) -> int:
             found = client.search(
-                name, data=[vector.astype(np.float16)], anns_field=field, limit=k, search_params=params
+                name, data=[vector.astype(dtype)], anns_field=field["name"], limit=k, search_params=params
             )
             return len(found[0])
 
         return ask
-
-    def _largest(self, client: Any) -> tuple[str, str]:
-        """Return the collection of passages, the one with most rows, and its field of vectors."""
-        counts = {name: int(client.get_collection_stats(name)["row_count"]) for name in client.list_collections()}
-        name = max(counts, key=lambda one: counts[one])
-        fields = client.describe_collection(name)["fields"]
-        return name, next(field["name"] for field in fields if "dim" in field.get("params", {}))
 
 
 def _size_below(folder: Path) -> int:
@@ -335,11 +307,8 @@ def _size_below(folder: Path) -> int:
 
 @contextlib.contextmanager
 def _folder_side(folder: Path) -> Iterator[Side]:
-    side = Folder(folder)
-    try:
+    with contextlib.closing(Folder(folder)) as side:
         yield side
-    finally:
-        side.clear()
 
 
 @contextlib.contextmanager
@@ -363,28 +332,21 @@ def _serving(server: Any, side: type[Server], name: str) -> Iterator[Side]:
     before = {child.pid for child in psutil.Process().children()}
     with server:
         pids = [child.pid for child in psutil.Process().children() if child.pid not in before]
-        own = side(server, server.log.parent, pids, name=name)
-        try:
+        with contextlib.closing(side(name, server, pids)) as own:
             yield own
-        finally:
-            own.close()
-            time.sleep(0.1)
 
 
 def why_not(name: str) -> str | None:
     """Return why a side cannot be measured here; None if it can."""
     if name == "embedded":
         return None
-    try:
-        if name == "postgres":
-            import semsearch.engines.postgres
-            from tests.engines.postgres_server import why_not as missing
-        else:
-            import semsearch.engines.milvus  # noqa: F401
-            from tests.engines.milvus_server import why_not as missing
-    except ImportError as error:
-        return str(error)
-    return missing()
+    if name == "postgres":
+        from tests.engines import postgres_server
+
+        return postgres_server.why_not()
+    from tests.engines import milvus_server
+
+    return milvus_server.why_not()
 
 
 SIDES: Mapping[str, Any] = {"embedded": _folder_side, "postgres": _postgres_side, "milvus": _milvus_side}

@@ -40,7 +40,7 @@ from semsearch.engines._view import View
 from semsearch.errors import EngineError, IndexCorruptError, IndexNotFoundError, SemsearchError
 from semsearch.languages import analysed_languages
 from semsearch.storage import Generation, GenerationWriter, open_generation, read_manifest, write_generation
-from semsearch.storage._current import CURRENT, GENERATIONS
+from semsearch.storage._current import CURRENT, GENERATIONS, next_id
 from semsearch.storage._files import make_folder, sync_folder
 from semsearch.storage.generations import (
     generation_folder,
@@ -184,7 +184,7 @@ class EmbeddedEngine:
             flushed = (staged or self.staged_of(name)).flushed()
             if flushed is None and staged is None:  # nothing is beside what was built without this interface
                 flushed = name, np.arange(count)
-            if flushed is None or flushed[0] != name or len(flushed[1]) != count or (np.diff(flushed[1]) <= 0).any():
+            if flushed is None or flushed[0] != name or not _are_rows(flushed[1], count):
                 raise IndexCorruptError(index, "has articles of which it is not known in which rows they are")
             view = View(generation, flushed[1], self.address)
             stack.pop_all()
@@ -283,10 +283,11 @@ class EmbeddedCollection:
         self._reading.generation.close()  # Windows moves no folder of which a file is open
         self._view = None
         with self._engine.holding() as index:
-            generation = take_generation(index, folder)
+            generation = next_id(index)
             staged = self._engine.staged_of(generation)
             staged.write_texts(self._staged.read_texts().items())
             staged.set_flushed(generation, rows)
+            take_generation(index, folder, generation)
             self._staged.set_flushed(generation, rows)  # so that it is known, should this process end now
             publish_generation(index, generation)
             shutil.rmtree(self._index, ignore_errors=True)
@@ -396,6 +397,10 @@ class EmbeddedCollection:
     def export(self, first: int = 0) -> Iterator[Batch]:
         """Yield everything."""
         return self._reading.export(first)
+
+
+def _are_rows(rows: NDArray[np.int64], count: int) -> bool:
+    return len(rows) == count and bool((np.diff(rows, prepend=-1) > 0).all())
 
 
 class _Texts(dict[str, str]):

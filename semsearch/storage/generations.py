@@ -326,18 +326,21 @@ def write_generation(index: Path) -> Iterator[GenerationWriter]:
         yield writer
 
 
-def take_generation(index: Path, folder: Path) -> str:
-    """Move a complete generation from elsewhere on the same disk into the index that is held. Returns its new id.
+def take_generation(index: Path, folder: Path, generation: str) -> None:
+    """Move a complete generation from elsewhere on the same disk into the index that is held.
 
-    It is not live before :func:`publish_generation`; without it the next writer removes it.
+    It is not live before :func:`publish_generation`.
+
+    Args:
+        index: The index.
+        folder: Where the generation is.
+        generation: The id that it is to have, of :func:`~semsearch.storage._current.next_id`.
     """
-    generation = next_id(index)
     target = generation_folder(index, generation)
     with writing(target):
         folder.rename(target)
     sync_folder(folder.parent)
     sync_folder(target.parent)
-    return generation
 
 
 def publish_generation(index: Path, generation: str) -> None:

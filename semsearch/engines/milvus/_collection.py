@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +69,9 @@ _LAST_ARTICLE = 1 << (63 - ARTICLE_BITS)
 _FRESH = 1.0  # seconds for which the stamp of the words is believed
 _WHERE_COLUMNS = ("paragraph", "start", "end", "vector")
 # How many candidates the graph of an index is searched for, for each row that is wanted, to find this share of the
-# nearest; and how many more where only some may be found.
+# nearest.
 _DEPTHS = ((0.9, 2), (0.95, 3), (0.99, 6), (0.995, 10), (0.998, 16), (0.999, 24))
+_HIGHEST = 32  # for a higher one
 _LEAST_DEPTH = 64
 _MOST_DEPTH = 8192
 
@@ -284,18 +285,14 @@ class MilvusCollection:
         if not self._tables.has(PASSAGES) or k < 1:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         expression = self._expression(where)
-        if recall >= 1 or k + _SPARE > MOST_ROWS:
-            return self._search_all(vector, k, expression)
+        factor = next((each for reached, each in _DEPTHS if reached >= recall), _HIGHEST)
         query = self._query_vector(vector)
-        limit, factor = k + _SPARE, next((each for reached, each in _DEPTHS if reached >= recall), 32)
-        while True:
-            limit = min(limit, MOST_ROWS)
-            depth = min(max(_LEAST_DEPTH, limit * factor), max(_MOST_DEPTH, limit))
-            rows, scores, given = self._candidates(query, vector, limit, expression, depth)
-            # Any of those that tie for the last place may be missing: go on until all of them are seen.
-            if len(rows) < limit or limit == MOST_ROWS or given < scores[k - 1] - _ROUNDING:
-                return rows[:k], scores[:k]
-            limit *= 4
+        if recall >= 1 or k + _SPARE > MOST_ROWS:
+            count = self._tables.count(PASSAGES, expression)
+            k = min(k, count)
+            if k and self._must_be_parted(k, count, recall):
+                return self._search_parts(query, vector, k, count, expression)
+        return self._ranked(query, vector, k, expression, factor)
 
     def _query_vector(self, vector: NDArray[np.float32]) -> Any:
         return vector.astype(np.float16) if self._tables.half else vector.astype(np.float32)
@@ -307,46 +304,48 @@ class MilvusCollection:
         hits = self._tables.search(query, limit, expression, ["vector"], depth)
         if not hits:
             return np.empty(0, np.int64), np.empty(0, np.float32), -np.inf
-        rows = np.array([hit["row"] for hit in hits], dtype=np.int64)
+        rows = np.array([_row_of(hit) for hit in hits], dtype=np.int64)
         exact = cosines(vectors_from([hit["entity"]["vector"] for hit in hits]), vector)
         order = np.lexsort((rows, -exact))
         return rows[order], exact[order], float(hits[-1]["distance"])
 
-    def _search_all(
-        self, vector: NDArray[np.float32], k: int, expression: str
+    def _ranked(
+        self, query: Any, vector: NDArray[np.float32], k: int, expression: str, factor: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the nearest exactly, or more than Milvus gives at once.
+        """Find the nearest of those for which an expression holds; the graph is searched for ``factor`` times as many."""
+        limit = k + _SPARE
+        while k:
+            limit = min(limit, MOST_ROWS)
+            depth = min(max(_LEAST_DEPTH, limit * factor), max(_MOST_DEPTH, limit))
+            rows, scores, given = self._candidates(query, vector, limit, expression, depth)
+            # Any of those that tie for the last place may be missing: go on until all of them are seen.
+            if len(rows) < limit or limit == MOST_ROWS or given < scores[k - 1] - _ROUNDING:
+                return rows[:k], scores[:k]
+            limit *= 4
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+
+    def _must_be_parted(self, k: int, count: int, recall: float) -> bool:
+        """Whether one search cannot find the nearest, or not all of them."""
+        if self._connection.is_lite:
+            return False
+        return min(k + _SPARE, count) > MOST_ROWS or (recall >= 1 and self._tables.index_of(PASSAGES) == "HNSW")
+
+    def _search_parts(
+        self, query: Any, vector: NDArray[np.float32], k: int, count: int, expression: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find the nearest exactly, and more than Milvus gives at once.
 
         Where only a few of its rows may be found, Milvus scores all of these and does not ask its graph. So it is asked
         for one article in so many, and then for the next ones.
         """
-        count = self._tables.count(PASSAGES, expression)
-        if count == 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        query = self._query_vector(vector)
-        if self._tables.index_of(PASSAGES) != "HNSW" and k + _SPARE <= MOST_ROWS:
-            return self.search(vector, k, where=None, recall=RECALL) if not expression else self._ranked(
-                query, vector, k, expression
-            )
-        parts = max(_PARTS, -(-count // _PART_ROWS))
-        found = [
-            self._ranked(query, vector, k, " and ".join(filter(None, [expression, f"article % {parts} == {part}"])))
-            for part in range(parts)
-        ]
+        parts = max(_PARTS, -(-count // _PART_ROWS) if k + _SPARE > MOST_ROWS else 0)
+        found = []
+        for part in range(parts):
+            one = " and ".join(filter(None, [expression, f"article % {parts} == {part}"]))
+            found.append(self._ranked(query, vector, min(k, MOST_ROWS - _SPARE), one, 1))
         rows, scores = (np.concatenate(each) for each in zip(*found, strict=True))
         order = np.lexsort((rows, -scores))[:k]
         return rows[order], scores[order]
-
-    def _ranked(
-        self, query: Any, vector: NDArray[np.float32], k: int, expression: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        limit = k + _SPARE
-        while True:
-            limit = min(limit, MOST_ROWS)
-            rows, scores, given = self._candidates(query, vector, limit, expression, limit)
-            if len(rows) < limit or limit == MOST_ROWS or given < scores[k - 1] - _ROUNDING:
-                return rows[:k], scores[:k]
-            limit *= 4
 
     def best_passages(
         self, articles: Sequence[int], vector: NDArray[np.float32], *, where: Where | None = None
@@ -582,3 +581,8 @@ class MilvusCollection:
                 (int(row["ordinal"]), int(row["paragraph"]), int(row["start"]), int(row["end"]))
             )
         return {article: [span[1:] for span in sorted(spans)] for article, spans in found.items()}
+
+
+def _row_of(hit: Mapping[str, Any]) -> int:
+    """Return the row of a hit: its key in the answer depends on the server."""
+    return int(hit["id"] if "id" in hit else hit["row"])

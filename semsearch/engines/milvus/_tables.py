@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from semsearch.dense import FLAT_ROWS
@@ -109,8 +110,9 @@ class Tables:
     def flush(self) -> None:
         """Return when all that was written is on the disk, and indexed."""
         kinds = [kind for kind in KINDS if self.has(kind)]
-        for kind in kinds:
-            self._connection.call("flush", self.name(kind), timeout=max(_STUCK, self._connection.timeout))
+        timeout = max(_STUCK, self._connection.timeout)
+        with ThreadPoolExecutor(len(KINDS)) as threads:
+            list(threads.map(lambda kind: self._connection.call("flush", self.name(kind), timeout=timeout), kinds))
         for kind in kinds:
             self._index_well(kind)
         for kind in kinds:
