@@ -56,6 +56,7 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 	done
 	$(BIN)/python -m benchmarks.duplicates --sources 100
 	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.words
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.report
 

@@ -145,6 +145,7 @@ def _measured(results: Results) -> Iterator[Points]:
     yield from _embedding(results)
     yield from _builds(results["growth"])
     yield from _queries(results["latency"], results["ann"])
+    yield from _words(results["words"]["sizes"])
     if "engines" in results:
         for name, measured in results["engines"]["engines"].items():
             yield from _engine(name, measured["sizes"])
@@ -209,9 +210,6 @@ def _queries(latency: Mapping[str, Any], ann: Mapping[str, Any]) -> Iterator[Poi
     for percent in (50, 99):
         costs = [1000 * percentile(one["cpu_seconds"], percent) for one in hybrid]
         yield Points(f"embedded.query_p{percent}", "ms", "passages", "latency", sizes, costs, "logarithmic")
-    lexical = [1000 * one["stages"]["lexical"] for one in hybrid]
-    yield Points("embedded.lexical", "ms", "passages", "latency", sizes, lexical)
-    yield Points("embedded.lexical_log", "ms", "passages", "latency", sizes, lexical, "logarithmic")
     largest = hybrid[-1]["stages"]
     constant = 1000 * sum(cost for stage, cost in largest.items() if stage not in ("dense", "lexical"))
     yield Points("embedded.candidates", "ms", "queries", "latency", [1], [constant])
@@ -225,6 +223,14 @@ def _queries(latency: Mapping[str, Any], ann: Mapping[str, Any]) -> Iterator[Poi
     for percent in (50, 99):
         costs = [one["cpu_ms"][f"p{percent}"] for one in at.values()]
         yield Points(f"embedded.dense_p{percent}", "ms", "passages", "ann", list(at), costs)
+
+
+def _words(sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
+    """Yield what finding words costs, in proportion to the archive and by its logarithm: it is not certain which."""
+    passages = [one["passages"] for one in sizes]
+    costs = [1000 * percentile(one["query_cpu_seconds"], 50) for one in sizes]
+    yield Points("embedded.lexical", "ms", "passages", "words", passages, costs)
+    yield Points("embedded.lexical_log", "ms", "passages", "words", passages, costs, "logarithmic")
 
 
 def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
@@ -251,10 +257,15 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
         points("graph", "bytes", "passages", "linear", _graph),
         points("rest", "bytes", "tokens", "linear", _rest),
         points("memory", "bytes", "passages", "linear", lambda one: one["server_rss_bytes"]),
+        points("hybrid_p50", "ms", "passages", "linear", _hybrid),
         points("search_p50", "ms", "passages", "logarithmic", search(50)),
         points("search_p99", "ms", "passages", "logarithmic", search(99)),
     ]
     yield from (one for one in every if one.sizes and name != "embedded")
+
+
+def _hybrid(one: Mapping[str, Any]) -> float:
+    return 1000 * percentile(one["hybrid"]["wall_seconds"], 50)
 
 
 def _graph(one: Mapping[str, Any]) -> float | None:

@@ -93,6 +93,7 @@ def test_a_side_finds_what_exact_search_finds(name: str, archive: Archive, tmp_p
         assert {each["field"]: each["recall"] for each in found["filters"]} == dict.fromkeys(SHARES, 1.0)
         assert found["disk_bytes"] == sum(found["disk_parts"].values()) > archive.tokens * DIMENSION / 4
         assert len(found["search"]["ours"]["wall_seconds"]) == len(queries)
+        assert found["search"]["ours"]["server_cpu_seconds"] >= 0
         assert ("by hand" in found["search"]) == (found["server_rss_bytes"] is not None) == (name != "embedded")
         check_clearing(side, archive.first(1000), queries)
 
@@ -125,9 +126,9 @@ def test_the_command_writes_what_it_measured(tmp_path: Path, monkeypatch: pytest
 
 
 def measured() -> dict[str, Any]:
-    ours = {"wall_seconds": [0.002] * 99 + [0.02], "cpu_seconds": [0.001] * 100}
-    hand = {"wall_seconds": [0.001] * 99 + [0.01], "cpu_seconds": [0.0005] * 100}
-    one = {
+    ours = {"wall_seconds": [0.002] * 99 + [0.02] * 2, "cpu_seconds": [0.001] * 101, "server_cpu_seconds": 0.002}
+    hand = {"wall_seconds": [0.001] * 99 + [0.01] * 2, "cpu_seconds": [0.0005] * 101, "server_cpu_seconds": 0.002}
+    one: dict[str, Any] = {
         "passages": 1000,
         "upsert": {"wall_seconds": 0.5},
         "flush": {"wall_seconds": 1.25},
@@ -135,9 +136,11 @@ def measured() -> dict[str, Any]:
         "server_rss_bytes": 250e6,
         "search": {"ours": ours, "by hand": hand, "recall": 0.995},
         "filters": [{"field": "tenth", "passages": 100, "recall": 0.99, "wall_seconds": [0.003, 0.004]}],
+        "hybrid": {"wall_seconds": [0.05], "cpu_seconds": [0.03]},
     }
     folder = copy.deepcopy(one)
     folder["server_rss_bytes"] = None
+    folder["search"]["ours"]["server_cpu_seconds"] = 0.0
     del folder["search"]["by hand"]
     larger = {**copy.deepcopy(one), "passages": 2000}
     return {"engines": {"postgres": {"sizes": [one, larger]}, "embedded": {"sizes": [folder]}}}
@@ -145,10 +148,11 @@ def measured() -> dict[str, Any]:
 
 def test_engines_are_listed_by_size_with_what_our_layer_adds() -> None:
     lines = engines_table(measured()).splitlines()[2:]
+    postgres = "| 250 | 0.995 | 2.00 | 20.00 | 3.00 | 1.00 | 10.00 | 2.50 | +20 % | 50/30 |"
     assert lines == [
-        "| 1,000 | PostgreSQL | 2,000 | 1.2 | 14,000 | 250 | 0.995 | 2.00 | 2.00 | 1.00 | 1.00 | +100 % |",
-        "| 1,000 | a folder | 2,000 | 1.2 | 14,000 |  | 0.995 | 2.00 | 2.00 |  |  |  |",
-        "| 2,000 | PostgreSQL | 4,000 | 1.2 | 7,000 | 250 | 0.995 | 2.00 | 2.00 | 1.00 | 1.00 | +100 % |",
+        f"| 1,000 | PostgreSQL | 2,000 | 1.2 | 14,000 {postgres}",
+        "| 1,000 | a folder | 2,000 | 1.2 | 14,000 |  | 0.995 | 2.00 | 20.00 | 1.00 |  |  |  |  | 50/30 |",
+        f"| 2,000 | PostgreSQL | 4,000 | 1.2 | 7,000 {postgres}",
     ]
 
 

@@ -138,6 +138,9 @@ def _measure_size(sides: Sequence[Side], archive: Archive, queries: NDArray[np.f
     exact = _exact(archive, queries, None)
     searches = _ask_in_turn(sides, queries)
     for side in sides:
+        for name, seconds in _server_each(side, queries).items():
+            searches[side.name][name]["server_cpu_seconds"] = seconds
+    for side in sides:
         search = searches[side.name]
         search["recall"] = _recall(search.pop("rows"), exact)
         found[side.name]["search"] = search
@@ -199,6 +202,20 @@ def _ask_in_turn(sides: Sequence[Side], queries: NDArray[np.float32]) -> dict[st
         }
         for side in sides
     }
+
+
+def _server_each(side: Side, queries: NDArray[np.float32]) -> dict[str, float]:
+    """Return the server's CPU seconds of a search, through our layer and by hand, asked in blocks in turn."""
+    modes = [False] if side.by_hand is None else [False, True]
+    taken = dict.fromkeys(modes, 0.0)
+    for block in (modes, modes[::-1]):
+        for hand in block:
+            before = _server_seconds(side)
+            for query in queries:
+                _ask(side, query, hand=hand)
+            taken[hand] += _server_seconds(side) - before
+    each = {hand: round(seconds / (2 * len(queries)), 6) for hand, seconds in taken.items()}
+    return {"by hand" if hand else "ours": seconds for hand, seconds in each.items()}
 
 
 def _ask(side: Side, query: NDArray[np.float32], *, hand: bool) -> NDArray[np.int64] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.costs import table
@@ -29,12 +29,28 @@ def engines_table(measured: Mapping[str, Any]) -> str:
                 "" if resident is None else f"{resident / 1e6:,.0f}",
                 f"{one['search']['recall']:.3f}",
                 *_latencies(ours),
-                *(["", ""] if hand is None else _latencies(hand)),
-                "" if hand is None else _overhead(ours, hand),
+                f"{_cpu(ours):.2f}",
+                *(
+                    ["", "", "", ""]
+                    if hand is None
+                    else [*_latencies(hand), f"{_cpu(hand):.2f}", _overhead(ours, hand)]
+                ),
+                "/".join(
+                    f"{1000 * percentile(one['hybrid'][clock], 50):.0f}" for clock in ("wall_seconds", "cpu_seconds")
+                ),
             ]
         )
     head = ["passages", "in", "passages a second", "flush, s", "bytes a passage", "server, MB", "recall@10"]
-    head += ["ms a search, p50", "p99", "by hand, p50", "p99", "our layer, p50"]
+    head += [
+        "search, ms p50",
+        "p99",
+        "CPU-ms",
+        "by hand, ms p50",
+        "p99",
+        "CPU-ms",
+        "our layer, CPU",
+        "hybrid, ms/CPU-ms",
+    ]
     return table(head, rows)
 
 
@@ -47,10 +63,13 @@ def _latencies(case: Mapping[str, Any]) -> list[str]:
     return [f"{1000 * percentile(case['wall_seconds'], percent):.2f}" for percent in (50, 99)]
 
 
-def _overhead(ours: Mapping[str, Sequence[float]], hand: Mapping[str, Sequence[float]]) -> str:
-    """Return by how much the median is more than by hand: of the ratios of queries that were asked in turn."""
-    ratios = [mine / theirs for mine, theirs in zip(ours["wall_seconds"], hand["wall_seconds"], strict=True)]
-    return f"{100 * (percentile(ratios, 50) - 1):+.0f} %"
+def _cpu(case: Mapping[str, Any]) -> float:
+    """Return the CPU milliseconds of a search, of the client and of the server."""
+    return 1000 * (percentile(case["cpu_seconds"], 50) + float(case["server_cpu_seconds"]))
+
+
+def _overhead(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> str:
+    return f"{100 * (_cpu(ours) / _cpu(hand) - 1):+.0f} %"
 
 
 def filters_table(measured: Mapping[str, Any]) -> str:

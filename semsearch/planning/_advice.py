@@ -39,7 +39,7 @@ def _embedded_settings(_: Scale) -> Iterator[Setting]:
 
 def _postgres_settings(scale: Scale) -> Iterator[Setting]:
     yield Setting("type", f"halfvec({scale.dimension})", "half the bytes of vector, and all that an index holds")
-    yield Setting("m, ef_construction", "16, 64", "pgvector's defaults; more finds more and builds longer")
+    yield Setting("m, ef_construction", "16, 100", "as semsearch makes them; more finds more and builds longer")
     parts = partitions_of(scale)
     reason = "the graph is built in memory in one piece"
     if parts > 1:
@@ -53,10 +53,12 @@ def _postgres_settings(scale: Scale) -> Iterator[Setting]:
 
 def _milvus_settings(scale: Scale) -> Iterator[Setting]:
     if takes_diskann(scale):
-        yield Setting("index", "DISKANN", "the graph would take too many machines' memory")
+        yield Setting(
+            "index", "DISKANN", "HNSW would take too many machines' memory; semsearch makes HNSW: ask for it there"
+        )
         yield Setting("queryNode.enableDisk", "true", "with an NVMe disk for each query node: its IOPS are the limit")
     else:
-        yield Setting("index", "HNSW, M 16", "vectors and graph fit into memory")
+        yield Setting("index", "HNSW, M 32", "as semsearch makes it; vectors and graph fit into memory")
     shards = min(_MOST_SHARDS, max(1, math.ceil(scale.passages / _SHARD)))
     yield Setting("shards", f"{shards}", "take in what is written side by side")
     segment = "1024" if scale.memory <= 16e9 else "2048" if scale.memory <= 32e9 else "4096"
@@ -121,9 +123,8 @@ def _milvus_breaks(scale: Scale, figures: Figures) -> Iterator[str]:
     words = figures["query: words"]
     if words.high > _SLOW:
         yield (
-            f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and takes "
-            f"{words.low:,.0f} to {words.high:,.0f} ms of a core; rank by vectors alone, or divide the archive into "
-            "several"
+            f"words: their index lies on each machine that asks, {size_of(figures['words'].value)}, and a query takes "
+            f"{words.low:,.0f} to {words.high:,.0f} ms of a core there; rank by vectors alone, or divide the archive"
         )
     if takes_diskann(scale):
         yield "IOPS: DISKANN reads the disk at each step, and query nodes that share one gain nothing by being more"

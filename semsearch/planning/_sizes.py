@@ -34,7 +34,7 @@ MILVUS_OVERHEAD = 1.82
 _DOCUMENT = "docs/scale.md"
 _SMALL = 20_000  # passages up to which every vector is scored, and there are no codes to scan
 _HALFVEC_HEAD = 8  # bytes beside the components (pgvector's reference)
-_LINKS = 32  # of a node of the graph, 4 bytes each (Milvus, index explained)
+_LINKS = 64  # of a node of the graph, 4 bytes each (Milvus, index explained): M is 32 in semsearch.engines.milvus
 _DISKANN_LINKS = 56  # likewise (Milvus, DISKANN)
 _DISKANN = (
     0.225,
