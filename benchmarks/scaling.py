@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.costs import table
+from benchmarks.engines.figures import hybrid_cpu, search_cpu
 from benchmarks.measuring import RESULTS, fit_line, percentile
 from semsearch.planning import Estimate, Plan, fits, plan_for
 
@@ -247,9 +248,6 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
             f"{name}.{name_of}", unit, of, "engines", [size for size, _ in found], [value for _, value in found], shape
         )
 
-    def search(percent: float) -> Callable[[Mapping[str, Any]], float]:
-        return lambda one: 1000 * percentile(one["search"]["ours"]["wall_seconds"], percent)
-
     every = [
         points("upsert", "seconds", "passages", "linear", lambda one: one["upsert"]["wall_seconds"]),
         points("flush", "seconds", "passages", "n log n", lambda one: one["flush"]["wall_seconds"]),
@@ -257,15 +255,10 @@ def _engine(name: str, sizes: Sequence[Mapping[str, Any]]) -> Iterator[Points]:
         points("graph", "bytes", "passages", "linear", _graph),
         points("rest", "bytes", "tokens", "linear", _rest),
         points("memory", "bytes", "passages", "linear", lambda one: one["server_rss_bytes"]),
-        points("hybrid_p50", "ms", "passages", "linear", _hybrid),
-        points("search_p50", "ms", "passages", "logarithmic", search(50)),
-        points("search_p99", "ms", "passages", "logarithmic", search(99)),
+        points("hybrid", "ms", "passages", "linear", hybrid_cpu),
+        points("search", "ms", "passages", "logarithmic", lambda one: search_cpu(one["search"]["ours"])),
     ]
     yield from (one for one in every if one.sizes and name != "embedded")
-
-
-def _hybrid(one: Mapping[str, Any]) -> float:
-    return 1000 * percentile(one["hybrid"]["wall_seconds"], 50)
 
 
 def _graph(one: Mapping[str, Any]) -> float | None:

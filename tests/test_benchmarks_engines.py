@@ -136,7 +136,7 @@ def measured() -> dict[str, Any]:
         "server_rss_bytes": 250e6,
         "search": {"ours": ours, "by hand": hand, "recall": 0.995},
         "filters": [{"field": "tenth", "passages": 100, "recall": 0.99, "wall_seconds": [0.003, 0.004]}],
-        "hybrid": {"wall_seconds": [0.05], "cpu_seconds": [0.03]},
+        "hybrid": {"wall_seconds": [0.05], "cpu_seconds": [0.03], "server_cpu_seconds": [0.01, 0.03]},
     }
     folder = copy.deepcopy(one)
     folder["server_rss_bytes"] = None
@@ -148,10 +148,10 @@ def measured() -> dict[str, Any]:
 
 def test_engines_are_listed_by_size_with_what_our_layer_adds() -> None:
     lines = engines_table(measured()).splitlines()[2:]
-    postgres = "| 250 | 0.995 | 2.00 | 20.00 | 3.00 | 1.00 | 10.00 | 2.50 | +20 % | 50/30 |"
+    postgres = "| 250 | 0.995 | 2.00 | 20.00 | 3.00 | 1.00 | 10.00 | 2.50 | +20 % | 50 | 50 |"
     assert lines == [
         f"| 1,000 | PostgreSQL | 2,000 | 1.2 | 14,000 {postgres}",
-        "| 1,000 | a folder | 2,000 | 1.2 | 14,000 |  | 0.995 | 2.00 | 20.00 | 1.00 |  |  |  |  | 50/30 |",
+        "| 1,000 | a folder | 2,000 | 1.2 | 14,000 |  | 0.995 | 2.00 | 20.00 | 1.00 |  |  |  |  | 50 | 50 |",
         f"| 2,000 | PostgreSQL | 4,000 | 1.2 | 7,000 {postgres}",
     ]
 

@@ -155,18 +155,20 @@ def _measure_size(sides: Sequence[Side], archive: Archive, queries: NDArray[np.f
 
 def _search_in_turn(sides: Sequence[Side], questions: Sequence[str]) -> dict[str, dict[str, list[float]]]:
     """Ask whole questions of all sides, embedded by the real model, in another order each time."""
-    found: dict[str, dict[str, list[float]]] = {side.name: {"wall_seconds": [], "cpu_seconds": []} for side in sides}
+    clocks = ("wall_seconds", "cpu_seconds", "server_cpu_seconds")
+    found: dict[str, dict[str, list[float]]] = {side.name: {clock: [] for clock in clocks} for side in sides}
     with contextlib.ExitStack() as stack:
-        searchers = [(side.name, stack.enter_context(semsearch.open_index(side.address))) for side in sides]
+        searchers = [(side, stack.enter_context(semsearch.open_index(side.address))) for side in sides]
         for _, searcher in searchers:
             searcher.search(questions[0], _K)
         for number, question in enumerate(questions):
             for at in range(len(searchers)):
-                name, searcher = searchers[(number + at) % len(searchers)]
-                wall, cpu = time.perf_counter(), time.process_time()
+                side, searcher = searchers[(number + at) % len(searchers)]
+                server, wall, cpu = _server_seconds(side), time.perf_counter(), time.process_time()
                 searcher.search(question, _K)
-                found[name]["cpu_seconds"].append(time.process_time() - cpu)
-                found[name]["wall_seconds"].append(time.perf_counter() - wall)
+                found[side.name]["cpu_seconds"].append(time.process_time() - cpu)
+                found[side.name]["wall_seconds"].append(time.perf_counter() - wall)
+                found[side.name]["server_cpu_seconds"].append(_server_seconds(side) - server)
     return {name: {clock: rounded(each) for clock, each in seconds.items()} for name, seconds in found.items()}
 
 

@@ -93,12 +93,10 @@ def _queries(scale: Scale, engine: EngineName) -> Iterator[Estimate]:
         yield from (*candidates, *vectors, _words(scale))
         yield from fitted(scale, "opening", "embedded.open", "queries", note="once for each process")
         return
-    note = "by the clock, one hybrid search after the other, client and server on two cores"
-    yield from fitted(scale, "query", f"{engine}.hybrid_p50", "queries", note=note)
-    yield from candidates
-    for percent, name in ((50, "query: vectors"), (99, "query: vectors, 99 %")):
-        note = "one client, one search after the other"
-        yield from fitted(scale, name, f"{engine}.search_p{percent}", "queries", note=note)
+    note = "CPU of client and server, all of a hybrid search"
+    yield from fitted(scale, "query", f"{engine}.hybrid", "queries", note=note)
+    note = "CPU of client and server"
+    yield from fitted(scale, "query: vectors", f"{engine}.search", "queries", note=note)
     if engine == "milvus":
         yield _words(scale)
 

@@ -40,8 +40,8 @@ class Fit(NamedTuple):
     costs: tuple[float, ...]
 
     def at(self, size: float) -> float:
-        """Return the cost at a size."""
-        return self.base + self.slope * _SHAPES[self.shape](size)
+        """Return the cost at a size; a line goes below nothing where sizes are small."""
+        return max(0.0, self.base + self.slope * _SHAPES[self.shape](size))
 
     def times_beyond(self, size: float) -> float:
         """Return how many times a size is of the largest one that was measured; at least 1."""
