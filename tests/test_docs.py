@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -26,33 +27,45 @@ PAGES = sorted(
     ]
     if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)  # environments and caches
 )
+_WITH_SERVERS = [ROOT / "docs/engines.md"]
+"""Pages whose snippets need a server: tests/engines/test_page.py runs them."""
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 # What the tests cannot run: it installs things, needs a network, or is what runs the tests.
 _NOT_RUN = ("pip install", "hf download", "make ", "git ", "python -m benchmarks")
 
 
-def _blocks(language: str) -> list[tuple[str, str]]:
+def blocks_of(pages: Iterable[Path], language: str) -> list[tuple[str, str]]:
+    """Return the blocks of pages that are in a language, each with its place."""
     return [
         (
             f"{page.relative_to(ROOT)}:{page.read_text(encoding='utf-8')[: match.start()].count(chr(10)) + 1}",
             match["code"],
         )
-        for page in PAGES
+        for page in pages
         for match in _FENCE.finditer(page.read_text(encoding="utf-8"))
         if match["language"] == language
     ]
 
 
+def _blocks(language: str) -> list[tuple[str, str]]:
+    return blocks_of([page for page in PAGES if page not in _WITH_SERVERS], language)
+
+
 @pytest.fixture
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus: Path) -> Path:
     """A folder as the documentation assumes it: articles in ``corpus`` and ``my-articles``, and nothing else."""
-    for name in ("corpus", "my-articles"):
-        (tmp_path / name / "peacekeeping").mkdir(parents=True)
-        for article in ("csto-kazakhstan-deployment.md", "ecomig-gambia.md"):
-            shutil.copy(corpus / "peacekeeping" / article, tmp_path / name / "peacekeeping")
+    write_articles(tmp_path, corpus)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def write_articles(folder: Path, corpus: Path) -> None:
+    """Write the articles that the documentation asks about into two folders."""
+    for name in ("corpus", "my-articles"):
+        (folder / name / "peacekeeping").mkdir(parents=True)
+        for article in ("csto-kazakhstan-deployment.md", "ecomig-gambia.md"):
+            shutil.copy(corpus / "peacekeeping" / article, folder / name / "peacekeeping")
 
 
 @pytest.mark.parametrize(("place", "code"), [pytest.param(*block, id=block[0]) for block in _blocks("python")])

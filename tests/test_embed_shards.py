@@ -6,11 +6,15 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -330,6 +334,43 @@ def test_plain_processes_one_of_which_is_killed(tmp_path: Path, undisturbed: dic
     report = embed_corpus(ARTICLES, tmp_path / "shards", **options)
     assert (report.unchanged, report.shards) == (len(complete), len(undisturbed))
     assert contents(tmp_path / "shards") == undisturbed
+
+
+ABANDONED = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_embed_shards import ARTICLES, SlowEmbedder, embed_corpus
+
+if __name__ == "__main__":
+    embed_corpus(ARTICLES, sys.argv[1], passages_per_shard=30, workers=2, embedder=SlowEmbedder(Path(sys.argv[2])))
+"""
+
+
+class SlowEmbedder(TokenWordEmbedder):
+    """Says which process it is in, and takes its time."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        (self.folder / str(os.getpid())).touch()
+        time.sleep(60)
+        return super().embed_passages(texts)
+
+
+def test_no_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "script.py").write_text(ABANDONED)
+    arguments = [tmp_path / "script.py", tmp_path / "shards", tmp_path / "pids"]
+    with subprocess.Popen([sys.executable, *arguments], env=os.environ | {"PYTHONPATH": str(ROOT)}) as script:
+        while len(list((tmp_path / "pids").iterdir())) < 2:
+            assert script.poll() is None
+            time.sleep(0.05)
+        workers = [psutil.Process(int(path.name)) for path in (tmp_path / "pids").iterdir()]
+        script.kill()
+    _, alive = psutil.wait_procs(workers, timeout=50)
+    assert alive == []
 
 
 def parts_of(folder: Path) -> tuple[list[CorpusPart], list[Path]]:

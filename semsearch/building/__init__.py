@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from semsearch.building._build import build_index, update_index
 from semsearch.building._corpus_shards import CorpusShardsReport, embed_corpus, shard_corpus
-from semsearch.building._describing import IndexDescription, describe_index
 from semsearch.building._drift import CorpusDrift, compare_corpus
 from semsearch.building._exporting import ExportReport, export_shards
 from semsearch.building._loading import LoadReport, load_shards
@@ -27,7 +26,6 @@ __all__ = [
     "CorpusPart",
     "CorpusShardsReport",
     "ExportReport",
-    "IndexDescription",
     "Known",
     "LoadReport",
     "RepairReport",
@@ -35,7 +33,6 @@ __all__ = [
     "Unembedded",
     "build_index",
     "compare_corpus",
-    "describe_index",
     "embed_corpus",
     "embed_shard",
     "export_shards",

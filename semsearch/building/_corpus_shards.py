@@ -7,6 +7,7 @@ import hashlib
 import multiprocessing
 import os
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from semsearch.building._articles import twice
@@ -282,7 +284,8 @@ def _run(tasks: Iterable[_Task], call: Callable[..., ShardReport], workers: int)
             yield call(part, target)
         return
     # Started anew: threads of runtimes do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
         waiting: deque[Future[ShardReport]] = deque()
         try:
             for part, target in tasks:
@@ -298,6 +301,18 @@ def _run(tasks: Iterable[_Task], call: Callable[..., ShardReport], workers: int)
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it does, be it killed: it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _exit_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)  # shards appear as a whole or not at all
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

@@ -160,8 +160,8 @@ def status(
     With CORPUS, the folders, files or globs that it was built of, also which files are new, changed or gone since: then
     it ends with 7 if any is.
     """
-    from semsearch.building import describe_index
     from semsearch.embedders import language_warning
+    from semsearch.engines import describe_index
 
     generation, manifest, kept = describe_index(index)
     drift = None

@@ -29,7 +29,8 @@ Exit codes:
   1 failed, or not all read    5 the index is being written
   2 wrong usage                6 the model is not here
   3 no index, or one of        7 the corpus has changed (status)
-    another kind               130 interrupted
+    another kind               8 the engine refuses, or is away
+                             130 interrupted
 """
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from semsearch.engines._address import Address, is_address, open_engine, parse_address
 from semsearch.engines._conditions import metadata_names
+from semsearch.engines._describing import IndexDescription, describe_index
 from semsearch.engines._protocol import (
     ARTICLE_BITS,
     MOST_PASSAGES,
@@ -39,11 +40,13 @@ __all__ = [
     "Engine",
     "EngineArticle",
     "Found",
+    "IndexDescription",
     "PassageRows",
     "Unit",
     "Where",
     "Words",
     "article_of",
+    "describe_index",
     "first_passage",
     "is_address",
     "metadata_names",

@@ -212,10 +212,11 @@ class MilvusServer:
         return None
 
 
-def _package() -> ModuleType:
+def _package() -> Any:
     import milvus
 
-    return milvus
+    package: ModuleType = milvus
+    return package
 
 
 def _programs() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 import numpy as np
@@ -56,40 +56,15 @@ def holds(collection: Collection, plain: Plain) -> None:
 # --- state ------------------------------------------------------------------------------------------------------
 
 
-def test_a_state_is_what_was_written_last_under_its_name(engine: Engine) -> None:
+def test_a_state_is_any_text_that_was_written_last_under_its_name(engine: Engine) -> None:
     version = engine.begin("load")
-    assert version.read_state("languages") is None
-    version.write_state("languages", '["en"]')
+    assert version.read_state("any") is None
     version.write_state("other", "x")
-    assert version.read_state("languages") == '["en"]'
-    version.write_state("languages", '["de"]')
-    assert version.read_state("languages") == '["de"]'
+    for text in ["first", "", " ", "\n", UNICODE, "x" * 1_000_000, "'", "null", '{"a": "\\u0000"}', "last"]:
+        version.write_state("any", text)
+        assert version.read_state("any") == text
     assert version.read_state("other") == "x"
     assert version.read_state("Other") is None
-
-
-@pytest.mark.parametrize("text", ["", " ", "\n", UNICODE, "x" * 1_000_000, "'", "null", '{"a": "\\u0000"}'])
-def test_a_state_is_any_text(engine: Engine, text: str) -> None:
-    version = engine.begin("load")
-    version.write_state("any", text)
-    assert version.read_state("any") == text
-
-
-def test_a_state_is_of_its_version_and_outlasts_connections(connect: Connect, name: str) -> None:
-    first = fill(connect(name), [batch_of(some(1))], "first")
-    first.write_state("own", "first")
-    assert connect(name).live().read_state("own") == "first"
-    engine = connect(name)
-    second = begin(engine, "second")
-    assert second.read_state("own") is None
-    second.write_state("own", "second")
-    assert connect(name).live().read_state("own") == "first"
-    second.upsert(batch_of(some(2)))
-    second.flush()
-    assert second.read_state("own") == "second"
-    engine.publish(second)
-    assert connect(name).live().read_state("own") == "second"
-    assert first.read_state("own") == "first"
 
 
 # --- what is put in and taken out -------------------------------------------------------------------------------
@@ -105,15 +80,11 @@ def test_what_was_put_in_is_there_once_however_often_it_is_put_in(engine: Engine
     holds(version, plain)
     version.upsert(batch)
     version.flush()
-    engine.publish(version)
-    holds(engine.live(), plain)
-
-
-def test_batches_are_put_in_in_any_order(engine: Engine, plain: Plain) -> None:
-    version = begin(engine)
-    for rows in ((90, 91), (5,), (40, 60), (7, 50)):
-        version.upsert(batch_of(some(*rows)))
-        plain.upsert(batch_of(some(*rows)))
+    holds(version, plain)
+    version.delete([3, 4, 9])
+    version.upsert(batch_of(some(4, 7)))
+    plain.delete([3, 4, 9])
+    plain.upsert(batch_of(some(4, 7)))
     version.flush()
     holds(version, plain)
 
@@ -145,12 +116,13 @@ def test_what_was_taken_out_is_nowhere(engine: Engine, plain: Plain) -> None:
     batch = batch_of([*some(1, 2, 3, 4), (5, changed(PLAIN, text="\n\n".join([UNICODE] * 3)))])
     plain.upsert(batch)
     live = fill(engine, [batch])
-    for rows in ([2, 5], [2, 5], [], [777, 2**43 - 1], [1]):
+    for rows in ([2, 5], [2, 777, 2**43 - 1, 1]):
         live.delete(rows)
+        live.delete([])
         plain.delete(rows)
         live.flush()
         holds(live, plain)
-        holds(engine.live(), plain)
+    holds(engine.live(), plain)
     assert live.articles([1, 2, 3, 5]).keys() == {3}
     for missing in ([first_passage(2)], [first_passage(3), first_passage(5)]):
         with pytest.raises(EngineError):
@@ -161,67 +133,6 @@ def test_what_was_taken_out_is_nowhere(engine: Engine, plain: Plain) -> None:
     holds(engine.live(), plain)
 
 
-def test_everything_can_be_taken_out_and_put_in_again(engine: Engine, plain: Plain) -> None:
-    version = begin(engine)
-    version.upsert(batch_of(some(1, 2)))
-    version.delete([1, 2])
-    version.upsert(batch_of(some(2, 7)))
-    plain.upsert(batch_of(some(2, 7)))
-    version.flush()
-    holds(version, plain)
-
-
-def test_rows_may_be_as_high_as_they_can_be(engine: Engine, plain: Plain) -> None:
-    highest = 2**43 - 1
-    batch = batch_of(some(0, 1, 2**30, highest))
-    assert article_of(int(batch.rows[-1])) == highest
-    plain.upsert(batch)
-    live = fill(engine, [batch])
-    holds(live, plain)
-    assert live.count(Where(articles=(highest,))) == live.count(Where(without=(0, 1, 2**30))) == 1
-    assert live.texts(batch.rows[-1:]) == plain.texts(batch.rows[-1:])
-
-
-def test_a_long_article_is_there_as_a_whole(engine: Engine, plain: Plain) -> None:
-    batch = batch_of([(4, changed(PLAIN, id="long", text=LONG)), *some(1, 9)])
-    assert len(LONG) > 300_000
-    assert len(batch.rows) > 900
-    plain.upsert(batch)
-    live = fill(engine, [batch])
-    holds(live, plain)
-    rows = plain.rows[::-1][:500]
-    assert live.texts(rows) == plain.texts(rows)
-    same_passages(live.passages(rows, codes=True), plain.passages(rows))
-    vector = embed("Paragraph 600 of a long article")
-    np.testing.assert_array_equal(live.best_passages([1, 4], vector), plain.best_passages([1, 4], vector))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"id": "".join(Random(1).choices("abcdefghij", k=9000))},
-        {"id": UNICODE},
-        {"id": "  spaces around \n"},
-        {"title": " ".join(Random(2).choices(["budget", "railway", UNICODE], k=9000))},
-        {"source": "s" * 70_000, "url": "https://example.org/" + "u" * 70_000},
-        {"source": "", "url": ""},
-        {"source": None, "url": None, "published": None, "title": "", "metadata": {}},
-        {"metadata": STRANGE},
-        {"metadata": {"NUL": "a\x00b", "a\x00b": ["\x00"]}},
-        {"text": "x"},
-        {"text": "  leading and trailing  \n\n\n"},
-        {"text": "\r\n".join(UNICODE.splitlines())},
-    ],
-    ids="-".join,
-)
-def test_an_article_comes_out_as_it_was_put_in(engine: Engine, plain: Plain, fields: dict[str, object]) -> None:
-    batch = batch_of([(6, changed(PLAIN, **fields)), *some(7)])
-    plain.upsert(batch)
-    live = fill(engine, [batch])
-    holds(live, plain)
-    same_articles(list(live.articles([6]).values()), batch.articles[:1])
-
-
 def test_tokens_that_are_not_kept_are_none(engine: Engine) -> None:
     batch = batch_of(some(1, 2), codes=False)
     live = fill(engine, [batch], codes=False)
@@ -229,97 +140,153 @@ def test_tokens_that_are_not_kept_are_none(engine: Engine) -> None:
     same_batch(joined(list(live.export())), batch)
 
 
+# --- articles of all kinds --------------------------------------------------------------------------------------
+
+HIGHEST = 2**43 - 1
+ODD: dict[int, dict[str, object]] = {
+    0: {},
+    1: {"id": "".join(Random(1).choices("abcdefghij", k=9000))},
+    2: {"id": UNICODE},
+    3: {"id": "  spaces around \n"},
+    4: {"title": " ".join(Random(2).choices(["budget", "railway", UNICODE], k=9000))},
+    5: {"source": "s" * 70_000, "url": "https://example.org/" + "u" * 70_000},
+    6: {"source": "", "url": ""},
+    7: {"source": None, "url": None, "published": None, "title": "", "metadata": {}},
+    8: {"metadata": STRANGE},
+    9: {"metadata": {"NUL": "a\x00b", "a\x00b": ["\x00"]}},
+    10: {"text": "x"},
+    11: {"text": "  leading and trailing  \n\n\n"},
+    12: {"text": "\r\n".join(UNICODE.splitlines())},
+    1000: {"text": LONG},
+    2**30: {"title": "High"},
+    HIGHEST: {"title": "Highest"},
+}
+
+
+@pytest.fixture(scope="session")
+def odd(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """An index of articles that are made to be difficult, put in one by one, in no order."""
+    plain = Plain(tmp_path_factory.mktemp("odd"))
+    engine = place.connect("odd")
+    try:
+        articles = [(row, changed(PLAIN, **{"id": f"odd {row}", **fields})) for row, fields in ODD.items()]
+        batches = [batch_of([one]) for one in Random(3).sample(articles, len(articles))]
+        for batch in batches:
+            plain.upsert(batch)
+        yield Filled(fill(engine, batches), plain, engine)
+    finally:
+        engine.remove()
+        engine.close()
+
+
+@pytest.mark.parametrize("row", ODD, ids=lambda row: f"{row}-" + "-".join(ODD[row]))
+def test_an_article_comes_out_as_it_was_put_in(odd: Filled, row: int) -> None:
+    article = odd.plain.articles[row]
+    same_articles(list(odd.collection.articles([row]).values()), [article])
+    assert odd.collection.find([article.article.id])[article.article.id].row == row
+    rows = odd.plain.allowed(Where(articles=(row,)))
+    assert odd.collection.count(Where(articles=(row,))) == len(rows) == article.passages
+    assert odd.collection.texts(rows) == odd.plain.texts(rows)
+    same_passages(odd.collection.passages(rows, codes=True), odd.plain.passages(rows))
+
+
+def test_articles_of_all_kinds_are_there_together(odd: Filled) -> None:
+    holds(odd.collection, odd.plain)
+
+
+def test_rows_may_be_as_high_as_they_can_be(odd: Filled) -> None:
+    assert article_of(int(odd.plain.rows[-1])) == HIGHEST
+    for where in (Where(articles=(HIGHEST,)), Where(without=tuple(row for row in ODD if row != HIGHEST))):
+        rows, _ = odd.collection.search(embed("The mandate ends"), 10, where=where)
+        np.testing.assert_array_equal(rows, odd.plain.rows[odd.plain.rows >= first_passage(HIGHEST)])
+
+
+def test_a_long_article_is_there_as_a_whole(odd: Filled) -> None:
+    assert len(LONG) > 300_000
+    assert odd.plain.articles[1000].passages > 200
+    vector = embed("Paragraph 600 of a long article")
+    articles = [1000, 1, HIGHEST]
+    np.testing.assert_array_equal(
+        odd.collection.best_passages(articles, vector), odd.plain.best_passages(articles, vector)
+    )
+
+
 # --- versions ---------------------------------------------------------------------------------------------------
 
 
-def test_there_is_nothing_where_nothing_was_published(connect: Connect, name: str) -> None:
-    engine = connect(name)
+def test_the_same_load_goes_on_until_it_is_published(connect: Connect, name: str, plain: Plain) -> None:
     with pytest.raises(IndexNotFoundError):
-        engine.live()
-    version = begin(engine)
-    version.upsert(batch_of(some(1)))
-    version.flush()
-    for one in (engine, connect(name)):
-        with pytest.raises(IndexNotFoundError):
-            one.live()
-
-
-def test_what_was_not_published_is_not_seen(connect: Connect, name: str) -> None:
-    engine = connect(name)
-    fill(engine, [batch_of(some(1, words="The first."))], "first")
-    version = begin(engine, "second")
-    version.upsert(batch_of(some(2, words="The second.")))
-    version.flush()
-    assert contents(version) == ["The second. Number 2."]
-    assert version.name != engine.live().name
-    for one in (engine, connect(name)):
-        assert contents(one.live()) == ["The first. Number 1."]
-    engine.publish(version)
-    for one in (engine, connect(name)):
-        assert contents(one.live()) == ["The second. Number 2."]
-    assert engine.live().count() == 1
-
-
-def test_the_same_load_goes_on(connect: Connect, name: str, plain: Plain) -> None:
+        connect(name).live()
     batch = batch_of(some(1, 2))
     plain.upsert(batch)
     version = begin(connect(name), "load")
     version.upsert(batch)
     version.write_state("progress", "2")
-    again = connect(name).begin("load")
+    engine = connect(name)
+    again = engine.begin("load")
     assert again.read_state("progress") == "2"
     assert again.read_state("languages") == version.read_state("languages")
     again.flush()
     holds(again, plain)
+    for one in (engine, connect(name)):
+        with pytest.raises(IndexNotFoundError):
+            one.live()
     batch = batch_of(some(8))
-    engine = connect(name)
-    again = engine.begin("load")
     again.upsert(batch)
     plain.upsert(batch)
     again.flush()
     engine.publish(again)
-    holds(connect(name).live(), plain)
+    for one in (engine, connect(name)):
+        holds(one.live(), plain)
 
 
-def test_another_load_takes_the_place_of_what_was_not_published(connect: Connect, name: str, plain: Plain) -> None:
+def test_another_load_takes_the_place_of_what_was_not_published(connect: Connect, name: str) -> None:
     for load in ("one", "two", "one"):
         version = begin(connect(name), load)
         assert version.read_state("progress") is None
-        version.flush()
-        assert contents(version) == []
         version.write_state("progress", load)
-        version.upsert(batch_of(some(len(load))))
-        version.flush()
-
-
-def test_a_load_that_was_published_is_not_gone_on_with(engine: Engine) -> None:
-    fill(engine, [batch_of(some(1))], "load")
-    version = begin(engine, "load")
-    version.upsert(batch_of(some(2)))
+        version.upsert(batch_of(some(len(load), words=f"The load {load}.")))
     version.flush()
-    assert contents(version) == ["A treaty was signed. Number 2."]
-    assert contents(engine.live()) == ["A treaty was signed. Number 1."]
+    assert contents(version) == ["The load one. Number 3."]
 
 
-def test_who_has_a_version_open_goes_on_reading_it(connect: Connect, name: str, plain: Plain) -> None:
+def test_a_version_is_seen_when_it_is_published_and_the_one_before_goes_on(
+    connect: Connect, name: str, plain: Plain
+) -> None:
+    engine = connect(name)
     batch = batch_of(some(1, 2, words="The first version."))
     plain.upsert(batch)
-    before = fill(connect(name), [batch], "first")
+    first = fill(engine, [batch], "first")
+    first.write_state("own", "first")
     opened = connect(name).live()
-    after = fill(connect(name), [batch_of(some(1, words="The second version."))], "second")
-    assert contents(after) == ["The second version. Number 1."]
-    for one in (before, opened):
-        holds(one, plain)
-        assert one.texts(batch.rows) == plain.texts(batch.rows)
+    second = begin(engine, "second")
+    second.upsert(batch_of(some(2, words="The second version.")))
+    second.flush()
+    assert second.name != first.name
+    assert second.read_state("own") is None
+    second.write_state("own", "second")
+    assert contents(second) == ["The second version. Number 2."]
+    for one in (engine, connect(name)):
+        holds(one.live(), plain)
+        assert one.live().read_state("own") == "first"
+    engine.publish(second)
+    for one in (engine, connect(name)):
+        assert contents(one.live()) == ["The second version. Number 2."]
+        assert one.live().count() == 1
+        assert one.live().read_state("own") == "second"
+    for before in (first, opened):
+        holds(before, plain)
+        assert before.texts(batch.rows) == plain.texts(batch.rows)
+        assert before.read_state("own") == "first"
 
 
-def test_many_versions_follow_each_other(connect: Connect, name: str) -> None:
+def test_versions_follow_each_other_also_of_the_same_load(connect: Connect, name: str) -> None:
     names = set()
-    for number in range(4):
-        live = fill(connect(name), [batch_of(some(number))], f"load {number}")
+    for number, load in enumerate(("load", "load", "another")):
+        live = fill(connect(name), [batch_of(some(number))], load)
         names.add(live.name)
         assert contents(connect(name).live()) == [f"A treaty was signed. Number {number}."]
-    assert len(names) == 4
+    assert len(names) == 3
 
 
 def test_an_index_that_was_removed_is_not_there(connect: Connect, name: str) -> None:
@@ -335,7 +302,7 @@ def test_an_index_that_was_removed_is_not_there(connect: Connect, name: str) -> 
 
 
 def test_indexes_side_by_side_do_not_see_each_other(connect: Connect, name: str) -> None:
-    names = [name, f"{name}_2", f"{name}2"]
+    names = [name, f"{name}_2"]
     for number, each in enumerate(names):
         live = fill(connect(each), [batch_of(some(number, 10))])
         live.write_state("own", each)
@@ -343,9 +310,10 @@ def test_indexes_side_by_side_do_not_see_each_other(connect: Connect, name: str)
         live = connect(each).live()
         assert live.read_state("own") == each
         assert contents(live)[0] == f"A treaty was signed. Number {number}."
+    with pytest.raises(IndexNotFoundError):
+        connect(f"{name}2").live()
     connect(names[0]).remove()
-    connect(names[1]).live().delete([10])
-    assert connect(names[2]).live().count() == 2
+    assert connect(names[1]).live().count() == 2
 
 
 def test_a_version_that_is_live_can_be_changed(connect: Connect, name: str, plain: Plain) -> None:
@@ -362,6 +330,9 @@ def test_a_version_that_is_live_can_be_changed(connect: Connect, name: str, plai
         plain.delete([1])
         holds(live, plain)
         holds(connect(name).live(), plain)
+    engine.repair()
+    assert connect(name).repair() == ()
+    holds(connect(name).live(), plain)
 
 
 def test_an_update_is_seen_as_a_whole_where_that_is_said(connect: Connect, name: str) -> None:
@@ -387,17 +358,6 @@ def test_an_update_is_seen_as_a_whole_where_that_is_said(connect: Connect, name:
         thread.join()
     assert connect(name).live().count(second) == len(rows)
     assert not engine.capabilities.atomic_updates or seen <= {0, len(rows)}
-
-
-def test_where_nothing_is_missing_nothing_is_repaired(connect: Connect, name: str, plain: Plain) -> None:
-    batch = batch_of(some(1, 2))
-    plain.upsert(batch)
-    engine = connect(name)
-    live = fill(engine, [batch])
-    engine.repair()
-    assert connect(name).repair() == ()
-    holds(live, plain)
-    holds(connect(name).live(), plain)
 
 
 # --- the lock, and what is said of the engine -------------------------------------------------------------------

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
+from numpy.typing import NDArray
 
 from semsearch import (
     Article,
@@ -20,9 +24,11 @@ from semsearch import (
     IndexNotFoundError,
 )
 from semsearch.dense import unit_rows
-from semsearch.engines import Batch, Collection, Engine, EngineArticle, Where, first_passage, open_engine
-from semsearch.engines.postgres import _collection
+from semsearch.engines import Batch, Collection, Engine, EngineArticle, Unit, Where, first_passage, open_engine
+from semsearch.engines.postgres import _collection, _words
 from semsearch.engines.postgres._connection import parsed_version
+from semsearch.engines.postgres._where import Sql
+from semsearch.engines.postgres._words import PostgresWords
 from semsearch.filters import parse_filter
 from semsearch.storage import content_digest
 from tests.engines.postgres_server import PASSWORD, USER, PostgresServer, why_not
@@ -55,12 +61,13 @@ def name_of(request: pytest.FixtureRequest) -> str:
     return str(request.node.originalname)[:40].rstrip("_")
 
 
-def another(server: PostgresServer, request: pytest.FixtureRequest, **options: object) -> Engine:
+def another(server: PostgresServer, request: pytest.FixtureRequest, **options: Any) -> Engine:
     return open_engine(server.address(name_of(request), **options))
 
 
-def vector_of(number: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return unit_rows(np.random.default_rng(number & 0xFFFFFFFFFF).normal(size=(1, DIMENSION)).astype(np.float32))[0]
+def vector_of(number: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(number & 0xFFFFFFFFFF)
+    return unit_rows(random.normal(size=(1, DIMENSION)).astype(np.float32)).ravel()
 
 
 def batch_of(rows: Sequence[int], text: str = "A treaty was signed.", passages: int = 1) -> Batch:
@@ -154,7 +161,7 @@ def test_a_user_may_be_let_to_read_alone(
     live = filled(engine, [batch_of([1, 2])])
     server.execute("DROP ROLE IF EXISTS reader")
     server.execute("CREATE ROLE reader LOGIN PASSWORD 'reads'")
-    reader = another(server, request, user="reader", password="reads")
+    reader = another(server, request, user="reader", password="reads")  # noqa: S106
     with pytest.raises(EngineAuthError, match="permission denied"):
         reader.live()
     server.execute("GRANT USAGE ON SCHEMA semsearch TO reader")
@@ -200,7 +207,7 @@ def test_who_may_not_make_the_extension_is_told_what_to_do(server: PostgresServe
     # Who may create in a database may install what is trusted: this is as if pgvector were not.
     control = server.programs.parent / "share" / "postgresql" / "extension" / "vector.control"
     trusted = "trusted = true" in control.read_text(encoding="utf-8")
-    engine = open_engine(server.address("x", user="builder", password="builds", database="bare"))
+    engine = open_engine(server.address("x", user="builder", password="builds", database="bare"))  # noqa: S106
     if trusted:
         whole(filled(engine, [batch_of([1])]), [1])
     else:
@@ -223,6 +230,37 @@ def test_an_extension_that_is_too_old_is_an_error_that_says_so(server: PostgresS
     with pytest.raises(EngineError, match=r"0\.7\.4, and 0\.8 or later.*ALTER EXTENSION vector UPDATE"):
         engine.begin("load")
     engine.close()
+
+
+def test_a_server_without_the_extension_is_an_error_that_says_so(server: PostgresServer) -> None:
+    server.execute("DROP DATABASE IF EXISTS without", database="postgres")
+    server.execute("CREATE DATABASE without", database="postgres")
+    server.execute("ALTER DATABASE without SET extension_control_path = '/nowhere'", database="postgres")
+    engine = open_engine(server.address("x", database="without"))
+    with pytest.raises(EngineError, match=r"not available.*install pgvector 0\.8 or later on the server") as caught:
+        engine.begin("load")
+    assert not isinstance(caught.value, EngineUnavailableError)
+    engine.close()
+
+
+def test_a_database_that_cannot_keep_all_texts_is_an_error_that_says_so(server: PostgresServer) -> None:
+    server.execute("DROP DATABASE IF EXISTS latin", database="postgres")
+    server.execute(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0",
+        database="postgres",
+    )
+    engine = open_engine(server.address("x", database="latin"))
+    with pytest.raises(EngineError, match=r"LATIN1.*--encoding=UTF8"):
+        engine.begin("load")
+    engine.close()
+
+
+def test_where_psycopg_is_not_installed_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for name in ("_connection", "_writer"):
+        monkeypatch.delitem(sys.modules, f"semsearch.engines.postgres.{name}")
+    with pytest.raises(EngineError, match=r"pip install 'semsearch\[postgres\]'"):
+        open_engine("postgresql://127.0.0.1/archive")
 
 
 @pytest.mark.parametrize(
@@ -310,6 +348,25 @@ def test_a_server_that_does_not_answer_is_unavailable_in_time(
     reader.close()
 
 
+def test_a_server_that_does_not_answer_who_writes_is_unavailable_in_time(
+    server: PostgresServer, engine: Engine, request: pytest.FixtureRequest
+) -> None:
+    filled(engine, [batch_of([1])])
+    writer = another(server, request, timeout=0.1)
+    live = writer.live()
+    with writer.lock():
+        server.suspend()
+        try:
+            with pytest.raises(EngineUnavailableError):
+                live.upsert(batch_of([2]))
+        finally:
+            server.resume()
+        live.upsert(batch_of([2]))
+        live.flush()
+    whole(engine.live(), [1, 2])
+    writer.close()
+
+
 def test_a_question_that_takes_too_long_is_given_up(
     server: PostgresServer, engine: Engine, request: pytest.FixtureRequest
 ) -> None:
@@ -365,7 +422,7 @@ def test_everything_is_there_once_when_the_server_is_killed_again_and_again_duri
     whole(live, uploaded)
     tables = ("articles", "facts", "passages", "codes", "texts")
     for table in tables:
-        assert server.execute(f"SELECT count(*) FROM {live.name}.{table}") == [(len(uploaded),)]
+        assert server.execute(f"SELECT count(*) FROM {live.name}.{table}") == [(len(uploaded),)]  # noqa: S608
 
 
 def test_an_upload_goes_on_in_another_process_after_the_server_was_killed(
@@ -469,7 +526,8 @@ def test_an_update_whose_connection_is_lost_leaves_nothing_and_says_so(server: P
         with pytest.raises(EngineUnavailableError):
             own.upsert(batch_of([4]))
         server.start()
-        for call in (lambda: own.upsert(batch_of([4])), lambda: own.delete([1]), own.flush):
+        calls: list[Callable[[], None]] = [lambda: own.upsert(batch_of([4])), lambda: own.delete([1]), own.flush]
+        for call in calls:
             with pytest.raises(EngineError, match="begin it anew") as caught:
                 call()
             assert not isinstance(caught.value, EngineUnavailableError)
@@ -545,7 +603,7 @@ def test_a_lock_goes_with_the_process_that_held_it(server: PostgresServer, engin
 def test_the_live_version_and_the_one_before_are_kept(server: PostgresServer, engine: Engine) -> None:
     names = [filled(engine, [batch_of([number])]).name for number in range(4)]
     versions = [engine.begin("unfinished").name, engine.begin("another").name]
-    found = server.execute(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{names[0][:-2]}%' ORDER BY oid")
+    found = server.execute(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{names[0][:-2]}%' ORDER BY oid")  # noqa: S608
     assert [name for (name,) in found] == [*names[2:], versions[1]]
 
 
@@ -579,7 +637,7 @@ def indexed(server: PostgresServer) -> Iterator[tuple[Collection, Batch]]:
         engine.close()
 
 
-def exact(batch: Batch, vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]], rows: Sequence[int]) -> list[int]:
+def exact(batch: Batch, vector: NDArray[np.float32], rows: Sequence[int]) -> list[int]:
     """The rows of these articles' passages, the nearest ones first."""
     there = np.isin(batch.rows >> 20, rows)
     cosines = batch.vectors[there].astype(np.float64) @ vector.astype(np.float64)
@@ -599,7 +657,7 @@ FILTERS = {
 
 def test_an_index_of_vectors_is_built_for_many(server: PostgresServer, indexed: tuple[Collection, Batch]) -> None:
     collection, _ = indexed
-    found = server.execute(f"SELECT indexdef FROM pg_indexes WHERE schemaname = '{collection.name}'")
+    found = server.execute(f"SELECT indexdef FROM pg_indexes WHERE schemaname = '{collection.name}'")  # noqa: S608
     assert len([text for (text,) in found if "hnsw" in text]) == 1
 
 
@@ -643,6 +701,44 @@ def test_more_than_there_are_can_be_asked_for(indexed: tuple[Collection, Batch])
     assert rows.tolist() == exact(batch, vector_of(-1), [*range(10), *range(900, 1000)])
 
 
+def zipf(random: np.random.Generator, words: int, exponent: float) -> str:
+    return " ".join(f"term{min(int(at), 300)}" for at in random.pareto(exponent, size=words))
+
+
+@pytest.mark.parametrize("unit", ["articles", "passages"])
+def test_words_that_are_in_most_texts_are_looked_up_for_the_best_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, unit: Unit
+) -> None:
+    random = np.random.default_rng(3)
+    batch = batch_of(range(400))
+    own = [Article(one.article.id, zipf(random, 30, 0.7)) for one in batch.articles]
+    articles = [dataclasses.replace(one, article=other) for one, other in zip(batch.articles, own, strict=True)]
+    ends = np.array([len(one.text) for one in own])
+    words = filled(engine, [dataclasses.replace(batch, articles=articles, ends=ends)]).words(unit)
+    assert isinstance(words, PostgresWords)
+    statements: list[str] = []
+    ask = words._rows
+
+    def noted(text: str, values: Sequence[object], allowed: Sql) -> list[tuple[int, ...]]:
+        statements.append(text)
+        return ask(text, values, allowed)
+
+    monkeypatch.setattr(words, "_rows", noted)
+    pruned = 0
+    for _ in range(60):
+        query = zipf(random, 5, 0.5)
+        for k in (1, 5, 20):
+            rows, scores = words.search(query, k)
+            assert statements[-1] == _words._SEARCH
+            with monkeypatch.context() as patch:
+                patch.setattr(_words, "MANY", 0)
+                found = words.search(query, k)
+            pruned += statements[-1] == _words._PRUNED
+            np.testing.assert_array_equal(found[0], rows)
+            np.testing.assert_array_equal(found[1], scores)
+    assert pruned > 20
+
+
 def test_an_index_that_is_missing_is_made_again(server: PostgresServer, indexed: tuple[Collection, Batch]) -> None:
     collection, _ = indexed
     engine = open_engine(server.address("indexed"))
@@ -656,7 +752,7 @@ def test_an_index_that_is_missing_is_made_again(server: PostgresServer, indexed:
 
 def test_what_the_server_says_is_an_error_of_ours(server: PostgresServer, engine: Engine) -> None:
     live = filled(engine, [batch_of([1])])
-    server.execute(f"UPDATE {live.name}.articles SET metadata = 'no JSON'")
+    server.execute(f"UPDATE {live.name}.articles SET metadata = 'no JSON'")  # noqa: S608
     with pytest.raises(EngineError, match="something else than an article"):
         live.articles([1])
     server.execute(f"ALTER TABLE {live.name}.totals DROP COLUMN passages")

@@ -12,9 +12,9 @@ import pytest
 
 import semsearch
 from semsearch import Article, Hit, Searcher, build_index, open_index, update_index
-from semsearch.building import compare_corpus, describe_index
+from semsearch.building import compare_corpus
 from semsearch.embedders import load_embedder
-from semsearch.engines import Engine
+from semsearch.engines import Engine, describe_index
 from semsearch.evaluation import evaluate_index, load_dataset
 from tests.command import ENVIRONMENT, Run, runner
 from tests.conftest import ROOT

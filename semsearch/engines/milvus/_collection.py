@@ -255,9 +255,8 @@ class MilvusCollection:
         if where.articles is not None:
             parts.append(_where.one_of("article", where.articles))
         if where.without:
-            parts.append(f"not ({_where.one_of('article', where.without)})")
-        for phrase in where.phrases:
-            parts.append(_where.one_of("row", self._with_phrase(phrase).tolist()))
+            parts.append(f"(not ({_where.one_of('article', where.without)}))")
+        parts += [_where.one_of("row", self._with_phrase(phrase).tolist()) for phrase in where.phrases]
         return " and ".join(parts)
 
     def _with_phrase(self, phrase: str) -> NDArray[np.int64]:
@@ -312,7 +311,7 @@ class MilvusCollection:
     def _ranked(
         self, query: Any, vector: NDArray[np.float32], k: int, expression: str, factor: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the nearest of those for which an expression holds; the graph is searched for ``factor`` times as many."""
+        """Find the nearest for which an expression holds; in a graph ``factor`` times as many are looked at."""
         limit = k + _SPARE
         while k:
             limit = min(limit, MOST_ROWS)
@@ -379,11 +378,10 @@ class MilvusCollection:
         if codes:
             own = self._codes([found[row] for row in wanted])
         vectors = vectors_from([found[row]["vector"] for row in wanted])
-        return PassageRows(
-            *(np.array([found[row][name] for row in wanted], dtype=np.int64) for name in ("paragraph", "start", "end")),
-            vectors,
-            own,
+        paragraphs, starts, ends = (
+            np.array([found[row][name] for row in wanted], dtype=np.int64) for name in _WHERE_COLUMNS[:3]
         )
+        return PassageRows(paragraphs, starts, ends, vectors, own)
 
     def _rows(
         self, rows: NDArray[np.int64], columns: Sequence[str], *, block: int = _PART_ROWS

@@ -31,6 +31,7 @@ _UNAVAILABLE = {
     *(900, 901, 902, 2000),  # nodes that are gone
 }
 _NOT_ALLOWED = {1400, 1401, 1402, 1800}
+_MOST_SAID = 250  # characters
 _SAYS_UNAVAILABLE = re.compile(
     r"unavailable|not ready|not healthy|deadline exceeded|connection refused|connect failed|closed channel|"
     r"node (is )?offline|no available|not loaded|not fully loaded|connection first|timed? ?out|context canceled|"
@@ -91,7 +92,7 @@ class Connection:
             return getattr(client, method)(*args, timeout=timeout or self.timeout, **options)
         except EngineError:
             raise
-        except Exception as error:  # noqa: BLE001 - the client raises its own, those of gRPC, and what it stumbles over
+        except Exception as error:
             raise self._translated(error) from error
 
     def close(self) -> None:
@@ -149,13 +150,16 @@ class Connection:
         causes = list(_causes(error))
         states = {cause.code() for cause in causes if isinstance(cause, grpc.RpcError) and hasattr(cause, "code")}
         numbers = {number for cause in causes for number in [getattr(cause, "code", None)] if isinstance(number, int)}
-        states |= {state for cause in causes for state in [getattr(cause, "code", None)] if isinstance(state, _states())}
+        states |= {
+            state for cause in causes for state in [getattr(cause, "code", None)] if isinstance(state, _states())
+        }
         said = _said(error)
         if states & {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED} or (
             numbers & _NOT_ALLOWED or _SAYS_NOT_ALLOWED.search(said)
         ):
             return EngineAuthError(
-                self.address, f"the server does not let {self._address.user or 'a user without a name'} do this ({said})"
+                self.address,
+                f"the server does not let {self._address.user or 'a user without a name'} do this ({said})",
             )
         if numbers & _NOT_THERE:
             return NotThereError(self.address, said)
@@ -191,7 +195,10 @@ def _said(error: Exception) -> str:
     said = message if isinstance(message, str) and message else str(error)
     if hasattr(error, "details") and callable(error.details):
         said = str(error.details() or said)
-    return " ".join(said.split())[:500]
+    said = " ".join(said.split())
+    return (
+        said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]} ... {said[-_MOST_SAID:]}"
+    )  # it ends with the reason
 
 
 def _host(host: str) -> str:

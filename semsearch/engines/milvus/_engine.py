@@ -216,7 +216,8 @@ class MilvusEngine:
         version = self._leads_to(self._alias)
         if version is None:
             raise IndexNotFoundError(
-                f"there is no index {self.address}: build one with 'semsearch rebuild-index CORPUS --index {self.address}'"
+                f"there is no index {self.address}: build one with 'semsearch rebuild-index CORPUS --index "
+                f"{self.address}'"
             )
         if self._live is not None and self._live.name == version:
             return self._live

@@ -72,7 +72,7 @@ Piece = tuple[str, int, int, str]
 
 
 def version_of(collection: str) -> re.Match[str] | None:
-    """Return the parts of the name of a collection of ours: version, name, number, load and kind; None if it is none."""
+    """Return the parts of a collection's name: version, name, number, load and kind; None if it is none of ours."""
     found = _VERSION.fullmatch(collection)
     return found if found is not None and found["kind"] in KINDS else None
 
@@ -106,15 +106,31 @@ def _fields(kind: Kind) -> dict[str, tuple[str, dict[str, Any]]]:
         return {"key": key, "article": number, "pieces": number, "text": text}
     if kind == ARTICLES:
         return {
-            **{"row": row, "id_number": number, "id": text, "digest": hash_},
-            **{"passages": number, "tokens": number, "truncated": number},
-            **{"pieces": number, "content": text},
+            "row": row,
+            "id_number": number,
+            "id": text,
+            "digest": hash_,
+            "passages": number,
+            "tokens": number,
+            "truncated": number,
+            "pieces": number,
+            "content": text,
         }
     return {
-        **{"row": row, "article": number, "ordinal": number},
-        **{"paragraph": number, "start": number, "end": number, "digest": hash_},
-        **{"published": number, "source": ("VARCHAR", {"max_length": _SOURCE}), "fields": ("JSON", {})},
-        **{"text_pieces": number, "text": text, "code_pieces": number, "codes": text},
+        "row": row,
+        "article": number,
+        "ordinal": number,
+        "paragraph": number,
+        "start": number,
+        "end": number,
+        "digest": hash_,
+        "published": number,
+        "source": ("VARCHAR", {"max_length": _SOURCE}),
+        "fields": ("JSON", {}),
+        "text_pieces": number,
+        "text": text,
+        "code_pieces": number,
+        "codes": text,
     }
 
 
@@ -180,9 +196,16 @@ def article_row(one: EngineArticle, *, half: bool) -> tuple[dict[str, Any], list
     packed = base64.b64encode(zlib.compress(json.dumps(content, ensure_ascii=False).encode())).decode()
     field, pieces = pieces_of(f"article {one.row}", one.row, packed)
     row = {
-        **{"row": one.row, "id_number": id_number(article.id), "id": article.id, "digest": one.digest.hex()},
-        **{"passages": one.passages, "tokens": one.tokens, "truncated": one.truncated},
-        **{"pieces": len(pieces), "content": field, "vector": _vector(one.vector, half=half)},
+        "row": one.row,
+        "id_number": id_number(article.id),
+        "id": article.id,
+        "digest": one.digest.hex(),
+        "passages": one.passages,
+        "tokens": one.tokens,
+        "truncated": one.truncated,
+        "pieces": len(pieces),
+        "content": field,
+        "vector": _vector(one.vector, half=half),
     }
     return row, pieces
 
@@ -238,10 +261,18 @@ def passage_rows(batch: Batch, *, half: bool) -> Iterator[tuple[dict[str, Any], 
             codes, code_pieces = pieces_of(f"codes {row}", one.row, _codes_text(batch.codes[number]))
             yield (
                 {
-                    **{"row": row, "article": one.row, "ordinal": row - (one.row << ARTICLE_BITS)},
-                    **{"paragraph": paragraph, "start": start, "end": end, "digest": batch.keys[number].tobytes().hex()},
+                    "row": row,
+                    "article": one.row,
+                    "ordinal": row - (one.row << ARTICLE_BITS),
+                    "paragraph": paragraph,
+                    "start": start,
+                    "end": end,
+                    "digest": batch.keys[number].tobytes().hex(),
                     **shared,
-                    **{"text_pieces": len(text_pieces), "text": text, "code_pieces": len(code_pieces), "codes": codes},
+                    "text_pieces": len(text_pieces),
+                    "text": text,
+                    "code_pieces": len(code_pieces),
+                    "codes": codes,
                     "vector": _vector(batch.vectors[number], half=half),
                 },
                 [*text_pieces, *code_pieces],
@@ -254,8 +285,8 @@ def _filtered(article: Article) -> dict[str, Any]:
     size = len(json.dumps(fields, ensure_ascii=False).encode())
     if size > _MOST_JSON:
         raise ValueError(
-            f"the fields of the article {article.id[:200]!r} that filters are for take {size:,} bytes, and Milvus takes "
-            f"{_MOST_JSON:,}: leave some of its metadata out"
+            f"the fields of the article {article.id[:200]!r} that filters are for take {size:,} bytes, and Milvus "
+            f"takes {_MOST_JSON:,}: leave some of its metadata out"
         )
     day = None if article.published is None else article.published.isoformat()
     return {"published": _where.day_number(day), "source": _where.source_of(article), "fields": fields}

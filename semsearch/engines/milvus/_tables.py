@@ -1,4 +1,4 @@
-"""The three collections of a version: made, loaded, written to and read, with what is needed to see one's own writes."""
+"""The collections of a version: made, loaded, written to and read, so that one's own writes are seen."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semsearch.dense import FLAT_ROWS
 from semsearch.engines.milvus._connection import Connection, NotThereError
-from semsearch.engines.milvus._schema import ARTICLES, KINDS, PASSAGES, TEXTS, Kind, fields_in, make_schema
+from semsearch.engines.milvus._schema import KINDS, PASSAGES, TEXTS, Kind, fields_in, make_schema
+from semsearch.engines.milvus._where import literal
 from semsearch.errors import EngineError, EngineUnavailableError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["MOST_ROWS", "Tables"]
 
@@ -41,7 +45,8 @@ class Tables:
         self._connection = connection
         self._version = version
         self._lock = threading.RLock()
-        self._there: set[Kind] = set()  # those that are known to be there and loaded
+        self._there: set[Kind] = set()  # those that are known to be there
+        self._loading: set[Kind] = set()  # those of them that cannot be read yet
         self._writes: dict[Kind, int] = dict.fromkeys(KINDS, 1)
         self._shown: dict[Kind, int] = dict.fromkeys(KINDS, 0)  # how many of the writes were waited for
         self._half: bool | None = None
@@ -60,7 +65,7 @@ class Tables:
     # --- their life ---
 
     def make(self, kinds: Iterable[Kind], dimension: int = 0) -> None:
-        """Make those collections that are not there, and load all."""
+        """Make those collections that are not there, and have all loaded: who reads first waits until one is."""
         with self._lock:
             wanted = [kind for kind in kinds if kind not in self._there]
             if not wanted:
@@ -70,14 +75,10 @@ class Tables:
                 if self.name(kind) not in known:
                     schema = make_schema(kind, dimension, half=self.half)
                     self._connection.call("create_collection", self.name(kind), schema=schema, num_shards=1)
-                self._index(kind, "FLAT")
-                self._connection.call("load_collection", self.name(kind), _async=True)
-            for kind in wanted:
-                self._wait_until_loaded(kind)
-                self._there.add(kind)
+                self._have_loaded(kind)
 
     def load(self) -> None:
-        """Load the collections that are there.
+        """Have those collections loaded that are there, as by :meth:`make`.
 
         Raises:
             EngineError: If one is not as we make it.
@@ -88,24 +89,26 @@ class Tables:
             wanted = [kind for kind in wanted if self.name(kind) in known]
             for kind in wanted:
                 self._check(kind)
-                if not self._is_loaded(kind):
-                    self._index(kind, "FLAT")
-                    self._connection.call("load_collection", self.name(kind), _async=True)
-            for kind in wanted:
-                self._wait_until_loaded(kind)
-                self._there.add(kind)
+                self._have_loaded(kind)
+
+    def _have_loaded(self, kind: Kind) -> None:
+        if not self._is_loaded(kind):
+            self._index(kind, "FLAT")
+            self._connection.call("load_collection", self.name(kind), _async=True)
+            self._loading.add(kind)
+        self._there.add(kind)
+
+    def _ready(self, kind: Kind) -> None:
+        """Wait until a collection is loaded."""
+        if kind in self._loading:
+            self._wait_until_loaded(kind)
+            self._loading.discard(kind)
 
     def has(self, kind: Kind) -> bool:
-        """Return whether a collection is there, and load it if it is not yet known."""
+        """Return whether a collection is there."""
         if kind not in self._there:
             self.load()
         return kind in self._there
-
-    def drop(self) -> None:
-        """Take all of them away."""
-        for kind in KINDS:
-            self._connection.call("drop_collection", self.name(kind))
-        self._there.clear()
 
     def flush(self) -> None:
         """Return when all that was written is on the disk, and indexed."""
@@ -217,13 +220,14 @@ class Tables:
             self._connection.call("upsert", self.name(kind), message)
             self.wrote(kind)
 
-    def take_out(self, kind: Kind, column: str, values: Sequence[int] | Sequence[str], besides: str = "") -> None:
-        """Take rows out by what they have in a column; ``besides`` is an expression that holds for all of them."""
+    def take_out(self, kind: Kind, column: str, values: Sequence[int] | Sequence[str]) -> None:
+        """Take rows out by what they have in a column."""
         for at in range(0, len(values), _BLOCK):
             block = values[at : at + _BLOCK]
             self.wrote(kind)
-            listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in block)
-            self._connection.call("delete", self.name(kind), filter=f"{column} in [{listed}]{besides}")
+            listed = ", ".join(literal(value) if isinstance(value, str) else str(value) for value in block)
+            self._ready(kind)
+            self._connection.call("delete", self.name(kind), filter=f"{column} in [{listed}]")
             self.wrote(kind)
 
     # --- reading ---
@@ -232,7 +236,8 @@ class Tables:
         self, kind: Kind, expression: str, columns: Sequence[str], *, limit: int | None = None
     ) -> list[dict[str, Any]]:
         """Return these columns of the rows for which an expression holds, in any order."""
-        with self._consistent(kind) as level:
+        self._ready(kind)
+        with _Level(self, kind) as level:
             found = self._connection.call(
                 "query",
                 self.name(kind),
@@ -260,7 +265,8 @@ class Tables:
         self, vector: Sequence[float] | Any, limit: int, expression: str, columns: Sequence[str], depth: int
     ) -> list[Any]:
         """Return the hits of a search among the passages, nearest first."""
-        with self._consistent(PASSAGES) as level:
+        self._ready(PASSAGES)
+        with _Level(self, PASSAGES) as level:
             found = self._connection.call(
                 "search",
                 self.name(PASSAGES),
@@ -273,15 +279,6 @@ class Tables:
                 consistency_level=level.name,
             )
         return list(found[0]) if len(found) else []
-
-    def catch_up(self) -> None:
-        """Wait until what any process has written is shown."""
-        for kind in KINDS:
-            if self.has(kind):
-                self.count(kind)
-
-    def _consistent(self, kind: Kind) -> _Level:
-        return _Level(self, kind)
 
     def writes(self, kind: Kind) -> tuple[int, bool]:
         """Return how many writes there were, and whether all of them were waited for."""
@@ -303,7 +300,7 @@ class _Level:
         self._writes, shown = tables.writes(kind)
         self.name = "Bounded" if shown else "Strong"
 
-    def __enter__(self) -> _Level:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:

@@ -155,7 +155,7 @@ def _of_condition(condition: Condition) -> str:
 
 
 def _negated(expression: str, test: Test) -> str:
-    return f"not ({expression})" if test.negated else f"({expression})"
+    return f"(not ({expression}))" if test.negated else f"({expression})"
 
 
 def _of_source(test: Test) -> str:
@@ -197,4 +197,5 @@ def _of_field(test: Test) -> str:
         end = "1" if test.operator in (">", ">=") else "0"
         holds = f'{name}["{test.kind}{end}"] {test.operator} {literal(values[0])}'
     # Of what is not there some servers say that neither this nor its contrary holds.
-    return f'(not exists {name}["{test.kind}0"] or not ({holds}))' if test.negated else f"({holds})"
+    there = f'(exists {name}["{test.kind}0"])'
+    return f"((not {there}) or (not ({holds})))" if test.negated else f"({holds})"

@@ -41,7 +41,7 @@ _MOST_EF = 1000
 # more for each that is wanted.
 _EFFORTS = ((0.9, 40, 1.2), (0.95, 80, 1.5), (0.99, 160, 2.0), (0.995, 220, 3.0), (0.998, 320, 4.0))
 # Where fewer may be found than the root of so many times all of them, to score these costs less than to look for them.
-_SCANNED_SQUARED = 3000
+_SCANNED_SQUARED = 6000
 _PORTION = 2000  # passages that are exported at once
 _MANY = 10_000  # ids or rows that are asked for at once
 _MEMORY = (1 << 16, 1 << 21)  # KB for building an index: at least, at most
@@ -303,7 +303,7 @@ class PostgresCollection:
             where = None
         effort = next((each for reached, *each in _EFFORTS if reached >= recall), None)
         scanned = self._scanned() if effort is not None else math.inf
-        if effort is None or scanned == math.inf:
+        if effort is None or k + _SPARE > scanned or scanned == math.inf:
             return self._scan(vector, k, self._within(where))
         if where is not None and where != Where(without=where.without):
             few = self._few(where, int(scanned))
@@ -365,26 +365,26 @@ class PostgresCollection:
         """Go through the index of vectors until ``ef`` passages are found that may be, and take the nearest of them."""
         test = self._within(where, one_by_one=True)
         depth = k + _SPARE
-        looked_at = max(ef, depth)
-        statement = self._sql(
-            "SELECT s.row, s.distance, halfvec_send(s.vector), s.count FROM ("
-            "SELECT w.*, count(*) OVER () FROM ("
-            "SELECT p.row, p.vector, p.vector <#> %s::halfvec AS distance FROM $.passages p WHERE ALLOWED "
-            "ORDER BY p.vector <#> %s::halfvec LIMIT %s) w) s ORDER BY 2, 1 LIMIT %s",
-            test,
-        )
+        # Without a condition it looks at so many by itself, and gives those that are wanted.
+        looked_at = depth if where is None else max(ef, depth)
+        statement = self._sql(_WALK if where is None else _WALK_FILTERED, test)
+        values = (depth,) if where is None else (looked_at, depth)
         half = Half(vector)
 
         def walk(connection: Connection) -> list[tuple[Any, ...]]:
             if connection.ef != ef:
                 connection.execute(_TUNED, (str(ef),))
                 connection.ef = ef
-            return connection.execute(statement, (half, *test.values, half, looked_at, depth), binary=True).fetchall()
+            return connection.execute(statement, (half, *test.values, half, *values), binary=True).fetchall()
 
         found = self._ask(walk)
         rows, scores = _scored(found, vector, k)
         # Where it gave up, or equal ones may go on beyond what was looked at.
-        if not found or found[0][3] < looked_at or found[-1][1] <= -scores[-1] + _ROUNDING:
+        if (
+            not found
+            or (found[0][3] or len(found)) < looked_at
+            or max(one[1] for one in found) <= -scores[-1] + _ROUNDING
+        ):
             return self._scan(vector, k, self._within(where))
         return rows, scores
 
@@ -545,6 +545,18 @@ class PostgresCollection:
 
 
 _ROUNDING = 1e-5
+_WALK = """
+SELECT p.row, p.vector <#> %s::halfvec, halfvec_send(p.vector), NULL::bigint
+FROM $.passages p ORDER BY p.vector <#> %s::halfvec LIMIT %s
+"""
+_WALK_FILTERED = """
+SELECT s.row, s.distance, halfvec_send(s.vector), s.count FROM (
+    SELECT w.*, count(*) OVER () FROM (
+        SELECT p.row, p.vector, p.vector <#> %s::halfvec AS distance FROM $.passages p WHERE ALLOWED
+        ORDER BY p.vector <#> %s::halfvec LIMIT %s
+    ) w
+) s ORDER BY 2, 1 LIMIT %s
+"""
 _TUNED = "SELECT set_config('hnsw.ef_search', %s, false)"
 _NO_CODES: NDArray[np.uint8] = np.empty((0, 0), dtype=np.uint8)
 

@@ -19,7 +19,7 @@ from psycopg.pq import Format, TransactionStatus
 from semsearch.engines import Address
 from semsearch.errors import EngineAuthError, EngineError, EngineUnavailableError
 
-__all__ = ["Connection", "Half", "Rows", "Server", "Single", "parsed_version"]
+__all__ = ["Connection", "Half", "Rows", "Server", "Single", "TooLateError", "parsed_version", "portion"]
 
 _T = TypeVar("_T")
 
@@ -138,13 +138,13 @@ def _until(gen: Generator[Any, Any, _T], deadline: float) -> Generator[Any, Any,
         while True:
             ready = yield wanted
             if not ready and time.monotonic() > deadline:
-                raise _TooLateError("it did not answer in time")
+                raise TooLateError("it did not answer in time")
             wanted = gen.send(ready)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
 
 
-class _TooLateError(psycopg.OperationalError):
+class TooLateError(psycopg.OperationalError):
     """The server does not answer."""
 
 
@@ -209,7 +209,7 @@ class Server:
             self._forget()
 
     def connect(self, *, patient: bool = False) -> Connection:
-        """Connect. A connection that is ``patient`` waits for as long as the server works.
+        """Connect. A connection that is ``patient`` waits for as long as it is told to, or as the server works.
 
         Raises:
             EngineError: If that is not possible; ValueError: If the address has an option that nobody knows.
@@ -224,6 +224,7 @@ class Server:
             "connect_timeout": max(2, math.ceil(address.timeout)),
             "application_name": "semsearch",
             "client_encoding": "UTF8",
+            "tcp_user_timeout": max(30_000, math.ceil(1000 * address.timeout)),
             **_KEEPALIVES,
             **address.options,
         }
@@ -288,7 +289,7 @@ _PASSING = {"40001", "40P01", "53300", "55P03", "25P03"}  # what the same call m
 def _is_lost(error: psycopg.Error, connection: Connection) -> bool:
     """Return whether the connection was broken, as by a server that was started again, and not given up."""
     state = error.sqlstate or ""
-    return not isinstance(error, _TooLateError) and (connection.closed or state[:3] == "57P" or state[:2] == "08")
+    return not isinstance(error, TooLateError) and (connection.closed or state[:3] == "57P" or state[:2] == "08")
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -29,7 +29,7 @@ _PIECE = 1 << 20  # bytes that are handed on at once
 COPIES = {
     "articles": "COPY $.articles (row, key, id, title, published, source, url, metadata, text, place, digest, "
     "passages, tokens, truncated, length, vector) FROM STDIN (FORMAT binary)",
-    "facts": "COPY $.facts (row, passages, fields) FROM STDIN (FORMAT binary)",
+    "facts": "COPY $.facts (row, passages, published, fields) FROM STDIN (FORMAT binary)",
     "passages": "COPY $.passages (row, article, paragraph, starts, ends, key, length, vector) "
     "FROM STDIN (FORMAT binary)",
     "codes": "COPY $.codes (row, width, codes) FROM STDIN (FORMAT binary)",
@@ -66,7 +66,8 @@ def copied(batch: Batch, analyzer: Analyzer) -> Copied:
     tables = {
         "articles": list(map(_article, batch.articles, of_articles.tolist())),
         "facts": [
-            _packed(_int8(one.row), _int8(one.passages), _jsonb(facts_json(one.article))) for one in batch.articles
+            _packed(_int8(one.row), _int8(one.passages), _iso(one.article.published), _jsonb(facts_json(one.article)))
+            for one in batch.articles
         ],
         "passages": [_passages(batch, article_rows[owners], of_passages)],
         "codes": list(_codes(batch)),
@@ -116,6 +117,10 @@ def _jsonb(text: str) -> bytes:
 
 def _day(value: dt.date | None) -> bytes | None:
     return None if value is None else struct.pack(">i", value.toordinal() - _FIRST_DAY)
+
+
+def _iso(value: dt.date | None) -> bytes | None:
+    return None if value is None else value.isoformat().encode()
 
 
 def _halfvec(vector: NDArray[np.float16]) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from semsearch.engines import Address, Capabilities, Collection
-from semsearch.errors import EngineError, IndexNotFoundError
+from semsearch.errors import EngineError, EngineUnavailableError, IndexNotFoundError
 
 if TYPE_CHECKING:
     from semsearch.engines.postgres._collection import PostgresCollection
@@ -108,7 +109,7 @@ class PostgresEngine:
         return self._version(self._writer.now(begun), published=False)
 
     def _require_pgvector(self) -> None:
-        """Install the extension in the database if it is not there.
+        """Install the extension in the database if it is not there, and check that any text can be kept.
 
         Raises:
             EngineError: If it cannot be, or is too old.
@@ -117,7 +118,13 @@ class PostgresEngine:
 
         from semsearch.engines.postgres._connection import parsed_version
 
-        version = self._writer.alone(lambda one: one.extension)
+        encoding, version = self._writer.alone(
+            lambda one: (one.info.parameter_status("server_encoding"), one.extension)
+        )
+        if encoding != "UTF8":
+            raise EngineError(
+                self.address, f"the database keeps texts as {encoding}: create one with 'createdb --encoding=UTF8'"
+            )
         if version is None:
             try:
                 self._writer.now(lambda one: one.execute("CREATE EXTENSION IF NOT EXISTS vector"))
@@ -158,6 +165,7 @@ class PostgresEngine:
                 raise EngineError(self.address, f"the version {version.name} is not there any more")
 
         def drop_old(connection: Connection) -> None:
+            connection.execute("SET LOCAL lock_timeout = '5s'")  # those who read what goes, and all who come after
             found = connection.execute(
                 "SELECT number FROM semsearch.versions WHERE name = %s AND published IS NOT NULL "
                 "ORDER BY live DESC, published DESC OFFSET 2",
@@ -167,7 +175,8 @@ class PostgresEngine:
 
         self._writer.now(make_live)
         version.published = True
-        self._writer.now(drop_old)  # by itself: it waits for those who read what goes
+        with contextlib.suppress(EngineUnavailableError):  # what is left now goes when another one is published
+            self._writer.now(drop_old)
 
     def _drop(self, connection: Connection, numbers: list[int]) -> None:
         from semsearch.engines.postgres._schema import schema_of

@@ -42,7 +42,11 @@ TABLES = (
     )
     """,
     "CREATE INDEX articles_key ON $.articles (key)",
-    "CREATE TABLE $.facts (row bigint PRIMARY KEY, passages bigint NOT NULL, fields jsonb NOT NULL)",
+    """
+    CREATE TABLE $.facts (
+        row bigint PRIMARY KEY, passages bigint NOT NULL, published text COLLATE "C", fields jsonb NOT NULL
+    )
+    """,
     """
     CREATE TABLE $.passages (
         row bigint PRIMARY KEY, article bigint NOT NULL, paragraph bigint NOT NULL, starts bigint NOT NULL,
@@ -58,6 +62,7 @@ TABLES = (
 """Makes a version; ``$`` stands for its schema."""
 
 INDEXES = {
+    "facts_published": "$.facts (published)",
     "facts_fields": "$.facts USING gin (fields jsonb_path_ops)",
     "passages_article": "$.passages (article)",
     "texts_words": "$.texts USING gin (string_to_array(words, ' '))",

@@ -11,18 +11,21 @@ from typing import TypeVar
 
 import psycopg
 
-from semsearch.engines.postgres._connection import Connection, Server
+from semsearch.engines.postgres._connection import Connection, Server, TooLateError
 from semsearch.errors import EngineError, IndexLockedError
 
 __all__ = ["Writer"]
 
 _T = TypeVar("_T")
 
+_LONGER = 10  # times the seconds that a call that reads may take
 _PATIENCE = 1.0  # seconds in which the server may notice that who held the lock is no more
 
 
 class Writer:
-    """The connection that an engine writes by. What it does takes as long as it takes.
+    """The connection that an engine writes by.
+
+    What is written may take ten times as long as what is read, and what is built as long as it takes.
 
     The lock is the connection's: when that is lost, so is the lock, and with the next connection it is taken again.
     """
@@ -101,7 +104,7 @@ class Writer:
     def alone(self, work: Callable[[Connection], _T]) -> _T:
         """Do ``work`` in no transaction: each statement is committed."""
         with self._mutex:
-            return self._attempt(work, again=True)
+            return self._attempt(work, again=True, limited=False)
 
     def update(self, party: object, work: Callable[[Connection], _T]) -> _T:
         """Do ``work`` in the transaction of the update, which is begun if it is not open.
@@ -178,18 +181,21 @@ class Writer:
 
     # --- the connection ---
 
-    def _attempt(self, work: Callable[[Connection], _T], *, again: bool = False) -> _T:
+    def _attempt(self, work: Callable[[Connection], _T], *, again: bool = False, limited: bool = True) -> _T:
         """Let ``work`` have the connection; with ``again`` a second time, if the first one turns out to be broken."""
         kept = self._connection is not None
         while True:
             connection = self._ready()
+            seconds = _LONGER * self._server.address.timeout
+            connection.deadline = time.monotonic() + seconds if limited else None
             try:
                 return work(connection)
             except psycopg.Error as error:
+                late = isinstance(error, TooLateError)
                 broken = connection.broken or connection.closed
-                if broken:
+                if late or broken:
                     self._drop()
-                if not (broken and kept and again):
+                if late or not (broken and kept and again):
                     raise self._server.error(error) from error
                 kept = False
             except EngineError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from semsearch.addresses import is_address
+from semsearch.engines._address import open_engine
 from semsearch.storage import KeptGeneration, Manifest, list_generations, read_manifest
 
 __all__ = ["IndexDescription", "describe_index"]
@@ -41,7 +42,6 @@ def describe_index(index: str | os.PathLike[str] = "index") -> IndexDescription:
     """
     if not is_address(index):
         return IndexDescription(*read_manifest(Path(index)), list_generations(index))
-    from semsearch.engines import open_engine
     from semsearch.engines.state import read_manifest as read_manifest_of
 
     with contextlib.closing(open_engine(os.fspath(index))) as engine:
