@@ -277,7 +277,10 @@ def _rest(one: Mapping[str, Any]) -> float | None:
 # --- tables of the documentation ----------------------------------------------------------------------------------
 
 _SHOWN = (1e6, 1e7, 1e8, 1e9)
-_FIGURES = ("disk", "disk: token codes", "memory", "machines", "words", "embedding", "load", "query", "query: words")
+_FIGURES = (
+    *("disk", "disk: token codes", "memory", "machines", "words"),
+    *("embedding", "load", "load: upload", "load: index", "network: upload", "query", "query: words"),
+)
 
 
 def plans_table(_: Any = None) -> str:
