@@ -55,7 +55,7 @@ class Tables:
     def half(self) -> bool:
         """Whether vectors stand in them as float16; else as float32, from which they come back as they were."""
         if self._half is None:
-            self._half = self._connection.version >= (2, 4)
+            self._half = self._connection.version >= (2, 4) and not self._connection.is_lite
         return self._half
 
     @property
