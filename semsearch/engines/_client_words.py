@@ -181,7 +181,7 @@ def open_words(folder: Path, stamp: str) -> ClientWords | None:
         return None
     try:
         return ClientWords(folder, stamp)
-    except (OSError, ValueError, IndexCorruptError):
+    except (OSError, ValueError, EOFError, IndexCorruptError):
         return None
 
 

@@ -26,7 +26,7 @@ from tests.torture.figures import note, scaled
 from tests.torture.test_hostile import PROMISE, build, linux
 
 MODULE = "tests.torture.containers"
-DAMAGED = scaled(40, 1_000)  # files of each kind
+DAMAGED = scaled(15, 1_000)  # files of each kind
 
 
 @linux

@@ -27,7 +27,7 @@ from tests.torture.figures import note, scaled
 resource = pytest.importorskip("resource", reason="memory is measured as Unix does")
 
 PROMISE = "documents that are damaged or hostile"
-COUNT = scaled(25, 200)  # mutations of each format
+COUNT = scaled(10, 200)  # mutations of each format
 SECONDS = scaled(60, 600)
 """Of computing a file in this process; that of pdfium has limits of its own."""
 SENTENCES = "The ministers met at the border on Tuesday. Nothing was said about the bridge, which had been closed. " * 3

@@ -31,7 +31,7 @@ from tests.torture.figures import LONG, note, scaled
 
 PROMISE = "hostile input"
 SECONDS = scaled(60, 600)  # of computing that a child has for a corpus
-EXAMPLES = scaled(150, 10_000)
+EXAMPLES = scaled(60, 10_000)
 fuzzed = settings(
     max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None, report_multiple_bugs=LONG
 )

@@ -32,7 +32,7 @@ def kill(folder: Path, rounds: int, broken: str = "") -> dict[str, Any]:
 
 
 def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
-    rounds = scaled(25, 2000)
+    rounds = scaled(15, 2000)
     tally = kill(tmp_path, rounds)
     note(
         "kill -9 at a random moment",

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ from semsearch.engines.milvus._schema import (
     text_row,
     vectors_from,
 )
+from semsearch.engines.milvus._search import Search
 from semsearch.engines.milvus._tables import MOST_ROWS, Tables
 from semsearch.errors import EngineError
 
@@ -57,10 +58,7 @@ __all__ = ["MilvusCollection"]
 _STAMP = "words"  # the state that says of which content an index of words must be
 _STATE = -1  # the article that states are of
 _LONG = 64  # passages of an article of which the nearest is looked for
-_SPARE = 16  # passages beyond k that are looked at, for ties
-_ROUNDING = 1e-5  # by which the server's cosines, added up in float32, may be off
-_PARTS = 32  # that are searched one by one so that each is searched exactly
-_PART_ROWS = MOST_ROWS // 2
+_MOST_PLAIN = MOST_ROWS // 2  # rows without long texts that are asked for at a time
 _PORTION = 512  # passages that are exported at a time
 _FEW_CODES = 256  # passages whose codes are asked for at a time: each may be 64 KB, and an answer 64 MB
 _FEW_ARTICLES = 128
@@ -68,12 +66,6 @@ _WINDOW = 4096  # rows of articles that are looked for at a time; they may be fa
 _LAST_ARTICLE = 1 << (63 - ARTICLE_BITS)
 _FRESH = 1.0  # seconds for which the stamp of the words is believed
 _WHERE_COLUMNS = ("paragraph", "start", "end", "vector")
-# How many candidates the graph of an index is searched for, for each row that is wanted, to find this share of the
-# nearest.
-_DEPTHS = ((0.9, 2), (0.95, 3), (0.99, 6), (0.995, 10), (0.998, 16), (0.999, 24))
-_HIGHEST = 32  # for a higher one
-_LEAST_DEPTH = 64
-_MOST_DEPTH = 8192
 
 
 class MilvusCollection:
@@ -83,6 +75,7 @@ class MilvusCollection:
         self._connection = connection
         self._tables = tables
         self._version = version
+        self._search = Search(tables)
         self._words_folder = words
         self._lock = threading.RLock()
         self._unused = 0 if new else None  # the first row of an article from which on nothing can be there
@@ -238,6 +231,7 @@ class MilvusCollection:
         """Return when everything that was put in can be found, and is indexed for it, by its words too."""
         self.prepare()
         self._tables.flush()
+        self._search.forget()
         with self._lock:
             self._marked = False
         if not self.has_words:
@@ -283,68 +277,7 @@ class MilvusCollection:
         """Find the passages with the highest cosine with ``vector``: see the protocol."""
         if not self._tables.has(PASSAGES) or k < 1:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        expression = self._expression(where)
-        factor = next((each for reached, each in _DEPTHS if reached >= recall), _HIGHEST)
-        query = self._query_vector(vector)
-        if recall >= 1 or k + _SPARE > MOST_ROWS:
-            count = self._tables.count(PASSAGES, expression)
-            k = min(k, count)
-            if k and self._must_be_parted(k, count, recall):
-                return self._search_parts(query, vector, k, count, expression)
-        return self._ranked(query, vector, k, expression, factor)
-
-    def _query_vector(self, vector: NDArray[np.float32]) -> Any:
-        return vector.astype(np.float16) if self._tables.half else vector.astype(np.float32)
-
-    def _candidates(
-        self, query: Any, vector: NDArray[np.float32], limit: int, expression: str, depth: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
-        """Return candidates with their exact cosines, in order, and the server's lowest one."""
-        hits = self._tables.search(query, limit, expression, ["vector"], depth)
-        if not hits:
-            return np.empty(0, np.int64), np.empty(0, np.float32), -np.inf
-        rows = np.array([_row_of(hit) for hit in hits], dtype=np.int64)
-        exact = cosines(vectors_from([hit["entity"]["vector"] for hit in hits]), vector)
-        order = np.lexsort((rows, -exact))
-        return rows[order], exact[order], float(hits[-1]["distance"])
-
-    def _ranked(
-        self, query: Any, vector: NDArray[np.float32], k: int, expression: str, factor: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the nearest for which an expression holds; in a graph ``factor`` times as many are looked at."""
-        limit = k + _SPARE
-        while k:
-            limit = min(limit, MOST_ROWS)
-            depth = min(max(_LEAST_DEPTH, limit * factor), max(_MOST_DEPTH, limit))
-            rows, scores, given = self._candidates(query, vector, limit, expression, depth)
-            # Any of those that tie for the last place may be missing: go on until all of them are seen.
-            if len(rows) < limit or limit == MOST_ROWS or given < scores[k - 1] - _ROUNDING:
-                return rows[:k], scores[:k]
-            limit *= 4
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-
-    def _must_be_parted(self, k: int, count: int, recall: float) -> bool:
-        """Whether one search cannot find the nearest, or not all of them."""
-        if self._connection.is_lite:
-            return False
-        return min(k + _SPARE, count) > MOST_ROWS or (recall >= 1 and self._tables.index_of(PASSAGES) == "HNSW")
-
-    def _search_parts(
-        self, query: Any, vector: NDArray[np.float32], k: int, count: int, expression: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Find the nearest exactly, and more than Milvus gives at once.
-
-        Where only a few of its rows may be found, Milvus scores all of these and does not ask its graph. So it is asked
-        for one article in so many, and then for the next ones.
-        """
-        parts = max(_PARTS, -(-count // _PART_ROWS) if k + _SPARE > MOST_ROWS else 0)
-        found = []
-        for part in range(parts):
-            one = " and ".join(filter(None, [expression, f"article % {parts} == {part}"]))
-            found.append(self._ranked(query, vector, min(k, MOST_ROWS - _SPARE), one, 1))
-        rows, scores = (np.concatenate(each) for each in zip(*found, strict=True))
-        order = np.lexsort((rows, -scores))[:k]
-        return rows[order], scores[order]
+        return self._search.nearest(vector, k, self._expression(where), recall)
 
     def best_passages(
         self, articles: Sequence[int], vector: NDArray[np.float32], *, where: Where | None = None
@@ -372,7 +305,7 @@ class MilvusCollection:
     def passages(self, rows: NDArray[np.int64], *, codes: bool) -> PassageRows:
         """Return passages by their rows, with the codes of their tokens if these are asked for."""
         columns = [*_WHERE_COLUMNS, "code_pieces", "codes"] if codes else _WHERE_COLUMNS
-        found = self._rows(rows, columns, block=_FEW_CODES if codes else _PART_ROWS)
+        found = self._rows(rows, columns, block=_FEW_CODES if codes else _MOST_PLAIN)
         wanted = rows.tolist()
         own = [np.empty((0, 0), dtype=np.uint8)] * len(wanted)
         if codes:
@@ -384,7 +317,7 @@ class MilvusCollection:
         return PassageRows(paragraphs, starts, ends, vectors, own)
 
     def _rows(
-        self, rows: NDArray[np.int64], columns: Sequence[str], *, block: int = _PART_ROWS
+        self, rows: NDArray[np.int64], columns: Sequence[str], *, block: int = _MOST_PLAIN
     ) -> dict[int, dict[str, Any]]:
         """Return these columns of passages by their rows.
 
@@ -456,7 +389,7 @@ class MilvusCollection:
 
     def article_vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float16]:
         """Return the vectors of articles."""
-        found = self._article_rows(rows.tolist(), ["row", "vector"], block=_PART_ROWS)
+        found = self._article_rows(rows.tolist(), ["row", "vector"], block=_MOST_PLAIN)
         for row in rows.tolist():
             if row not in found:
                 raise EngineError(self._connection.address, f"there is no article {row} in {self._version}")
@@ -579,8 +512,3 @@ class MilvusCollection:
                 (int(row["ordinal"]), int(row["paragraph"]), int(row["start"]), int(row["end"]))
             )
         return {article: [span[1:] for span in sorted(spans)] for article, spans in found.items()}
-
-
-def _row_of(hit: Mapping[str, Any]) -> int:
-    """Return the row of a hit: its key in the answer depends on the server."""
-    return int(hit["id"] if "id" in hit else hit["row"])

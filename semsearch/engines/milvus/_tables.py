@@ -58,6 +58,11 @@ class Tables:
             self._half = self._connection.version >= (2, 4) and not self._connection.is_lite
         return self._half
 
+    @property
+    def is_lite(self) -> bool:
+        """Whether there is no server."""
+        return self._connection.is_lite
+
     def name(self, kind: Kind) -> str:
         """Return the name of a collection."""
         return f"{self._version}_{kind}"
@@ -205,6 +210,13 @@ class Tables:
             return pending == 0 and str(found.get("state", "Finished")) in ("Finished", "3"), pending
 
         self._wait(look, f"the index of {self.name(kind)}", _STUCK)
+
+    def segments(self, kind: Kind) -> list[int]:
+        """Return how many rows each part of a collection has that has an index of its own."""
+        if self._connection.is_lite:
+            return []
+        found = self._connection.call("list_loaded_segments", self.name(kind))
+        return [int(segment.num_rows) for segment in found if segment.index_name]
 
     # --- writing ---
 
