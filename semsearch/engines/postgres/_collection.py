@@ -91,7 +91,8 @@ class PostgresCollection:
     def _rows(self, text: str, values: Sequence[Any] = (), allowed: Sql | None = None) -> list[tuple[Any, ...]]:
         """Ask for rows, as the database has them in memory."""
         statement = self._sql(text, allowed)
-        return self._ask(lambda one: one.execute(statement, values, binary=True).fetchall())
+        # Not prepared: which plan is best depends on the values, as on how many passages a filter leaves.
+        return self._ask(lambda one: one.execute(statement, values, binary=True, prepare=False).fetchall())
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         if self.published and self._writer.holds:
@@ -372,10 +373,15 @@ class PostgresCollection:
         half = Half(vector)
 
         def walk(connection: Connection) -> list[tuple[Any, ...]]:
-            if connection.ef != ef:
-                connection.execute(_TUNED, (str(ef),))
-                connection.ef = ef
-            return connection.execute(statement, (half, *test.values, half, *values), binary=True).fetchall()
+            # To go on where a condition leaves too few costs something, and without one there are always enough.
+            tuned = (ef, "off" if where is None else "relaxed_order")
+            if connection.tuned != tuned:
+                connection.execute(_TUNED, (str(ef), tuned[1]))
+                connection.tuned = tuned
+            # Without a condition there is one plan for all values, which is then made once.
+            return connection.execute(
+                statement, (half, *test.values, half, *values), binary=True, prepare=where is None
+            ).fetchall()
 
         found = self._ask(walk)
         rows, scores = _scored(found, vector, k)
@@ -511,7 +517,7 @@ class PostgresCollection:
 
     def _read_portion(self, connection: Connection, first: int) -> Batch | None:
         def rows(text: str, *values: object) -> list[tuple[Any, ...]]:
-            return connection.execute(self._sql(text), values, binary=True).fetchall()
+            return connection.execute(self._sql(text), values, binary=True, prepare=False).fetchall()
 
         sizes = rows("SELECT row, passages FROM $.facts WHERE row >= %s ORDER BY row LIMIT %s", first, _PORTION)
         if not sizes:
@@ -557,7 +563,7 @@ SELECT s.row, s.distance, halfvec_send(s.vector), s.count FROM (
     ) w
 ) s ORDER BY 2, 1 LIMIT %s
 """
-_TUNED = "SELECT set_config('hnsw.ef_search', %s, false)"
+_TUNED = "SELECT set_config('hnsw.ef_search', %s, false), set_config('hnsw.iterative_scan', %s, false)"
 _NO_CODES: NDArray[np.uint8] = np.empty((0, 0), dtype=np.uint8)
 
 

@@ -36,9 +36,7 @@ SELECT e.extversion,
     ),
     set_config('statement_timeout', %s, false),
     set_config('jit', 'off', false),
-    set_config('plan_cache_mode', 'force_custom_plan', false),
-    set_config('work_mem', '64MB', false),
-    set_config('hnsw.iterative_scan', 'relaxed_order', false)
+    set_config('work_mem', '64MB', false)
 FROM (SELECT 1) one
 LEFT JOIN pg_extension e ON e.extname = 'vector'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -118,11 +116,11 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that gives up at ``deadline``, on the monotonic clock, if there is one.
 
     The server breaks off by itself what takes too long; but it may be the server that does not answer any more.
-    ``ef`` is what ``hnsw.ef_search`` was set to.
+    ``tuned`` is what ``hnsw.ef_search`` and ``hnsw.iterative_scan`` were set to.
     """
 
     deadline: float | None = None
-    ef: int = 0
+    tuned: tuple[int, str] = (0, "")
     extension: str | None = None
 
     def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:

@@ -168,7 +168,8 @@ class PostgresWords:
     def _rows(self, text: str, values: Sequence[Any], allowed: Sql) -> list[tuple[Any, ...]]:
         statement = self._sql(text.replace("ALLOWED", allowed.text))
         return cast(
-            "list[tuple[Any, ...]]", self._ask(lambda one: one.execute(statement, values, binary=True).fetchall())
+            "list[tuple[Any, ...]]",
+            self._ask(lambda one: one.execute(statement, values, binary=True, prepare=False).fetchall()),
         )
 
     def _allowed(self, where: Where | None, *, one_by_one: bool) -> Sql:
@@ -212,7 +213,9 @@ class PostgresWords:
             return known
         keys = {term_key(term): term for term in missing}
         statement = self._sql(_FREQUENCIES)
-        found = self._ask(lambda one: one.execute(statement, (Rows(list(keys)),), binary=True).fetchall())
+        found = self._ask(
+            lambda one: one.execute(statement, (Rows(list(keys)),), binary=True, prepare=False).fetchall()
+        )
         changes, articles, passages, total = found[0][:4]
         counted = {keys[key]: count for *_, key, count in found if key is not None}
         with self._lock:
