@@ -73,7 +73,7 @@ class EngineSource:
         return self._codec is not None
 
     def __len__(self) -> int:
-        return self.manifest.counts.passages
+        return self._collection.count()  # not the manifest's: an update may have been since it was read
 
     def terms(self, unit: Unit) -> Terms:
         return self._words[unit] or self._unknown
@@ -99,7 +99,10 @@ class EngineSource:
 
     def _require_fields(self, filter_: Filter) -> None:
         for path in _paths(filter_):
-            if path[0] == "metadata" and path not in self._field_names:
+            if path[0] != "metadata" or path in self._field_names:
+                continue
+            self._field_names = read_field_names(self._collection)  # an update may have brought it
+            if path not in self._field_names:
                 raise unknown_field(path, self._field_names)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,7 +124,8 @@ class Searcher:
         request = Request.of(k, options)
         (question,) = ask([query], request, self._embedder, self._source.terms("passages"))
         allowed = self._source.allowed(request.filter, question.query.phrases)
-        everything = replace(request, k=max(len(self), 1))  # so that what comes later can still be of the best articles
+        everything = replace(request, k=sys.maxsize)  # so that what comes later can still be of the best articles
+        k = request.k
         depth = self._spare(k * passages)
         while True:
             ranked = self._above(self._rank(question, request, depth, allowed), request)

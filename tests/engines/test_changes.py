@@ -1,0 +1,73 @@
+"""What a searcher sees of an index in an engine that others change, and what builds do where something is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import semsearch
+from semsearch import Article, FieldNames, build_index, open_index, update_index
+from semsearch.building import embed_shard, load_shards
+from semsearch.building._engine import _staging
+from semsearch.engines import Collection, Engine, describe_index
+from semsearch.searching._engine import EngineSource
+from tests.command import ENVIRONMENT, Run, runner
+from tests.embedder import TokenWordEmbedder, WordEmbedder
+from tests.engines.conftest import Place
+
+EMBEDDER = TokenWordEmbedder()
+HARBOUR, BRIDGE, MISSION = (
+    Article("a0", "The harbour was closed by ice.", title="Ice"),
+    Article("a1", "A new bridge crosses the river.", title="Bridge", metadata={"section": "City"}),
+    Article("a2", "Soldiers guard the budget of the mission.", title="Budget"),
+)
+THREE = [HARBOUR, BRIDGE, MISSION]
+
+
+@pytest.fixture
+def engine(place: Place, connect: Callable[[str], Engine], name: str) -> Engine:
+    """The place of an index that is not there yet, in an engine."""
+    if place.kind == "embedded":
+        pytest.skip("of a folder a searcher has a generation, which nobody changes")
+    return connect(name)
+
+
+@pytest.fixture
+def index(engine: Engine, place: Place, name: str) -> str:
+    """The address of an index of three articles."""
+    address = place.address(name)
+    assert build_index(THREE, address, embedder=EMBEDDER).articles == 3
+    return address
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    for variable in ENVIRONMENT:
+        monkeypatch.delenv(variable, raising=False)
+    return runner(capsys)
+
+
+# --- what an open searcher sees ---------------------------------------------------------------------------------
+
+
+def test_what_was_put_in_since_it_was_opened_is_counted_found_and_filtered(index: str) -> None:
+    new = [Article(f"n{number}", f"Harbour news of day {number}.", metadata={"desk": "sea"}) for number in range(12)]
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        with pytest.raises(ValueError, match="no article has a field desk"):
+            searcher.search("harbour", where="desk = sea")
+        update_index(index, add=new, embedder=EMBEDDER)
+        assert len(searcher) == 15
+        assert len(searcher.search_articles("harbour news", 10, mode="dense", fold_duplicates=False)) == 10
+        assert {hit.article.id for hit in searcher.search("harbour", 3, where="desk = sea", mode="dense")} < {
+            article.id for article in new
+        }
+
+
+# --- builds -----------------------------------------------------------------------------------------------------
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
