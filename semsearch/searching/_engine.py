@@ -14,7 +14,7 @@ import numpy as np
 from semsearch.analysis import Analyzer
 from semsearch.engines import Collection, Engine, Unit, Where, article_of, first_passage
 from semsearch.engines.state import read_codec, read_field_names, read_languages, read_manifest
-from semsearch.errors import EngineError
+from semsearch.errors import EngineError, EngineUnavailableError
 from semsearch.filters import And, Comparison, Exists, Filter, Not, Or
 from semsearch.records import Passage
 from semsearch.searching._source import Terms
@@ -176,10 +176,19 @@ class EngineSource:
         known = self._texts.of(wanted)
         if len(known) < len(wanted):
             # A few are asked for at a time, of the same candidates: all at once is one way to the engine and back.
-            missing = list(dict.fromkeys(row for row in (*wanted, *self._candidates) if row not in known))
-            known |= zip(missing, self._collection.texts(np.array(missing, dtype=np.int64)), strict=True)
+            missing = list(dict.fromkeys(row for row in wanted if row not in known))
+            ahead = list(dict.fromkeys(row for row in (*missing, *self._candidates) if row not in known))
+            try:
+                known |= self._fetch_texts(ahead)
+            except EngineUnavailableError:
+                raise
+            except EngineError:  # a candidate that is not asked for may be gone
+                known |= self._fetch_texts(missing)
             self._texts.keep(known)
         return [known[row] for row in wanted]
+
+    def _fetch_texts(self, rows: Sequence[int]) -> dict[int, str]:
+        return dict(zip(rows, self._collection.texts(np.array(rows, dtype=np.int64)), strict=True))
 
     def article_row(self, article: str) -> int | None:
         found = self._collection.find([article]).get(article)

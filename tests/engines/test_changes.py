@@ -67,6 +67,18 @@ def test_what_was_put_in_since_it_was_opened_is_counted_found_and_filtered(index
         }
 
 
+def test_a_candidate_that_is_gone_is_not_asked_for(index: str) -> None:
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        source = searcher._source
+        rows = [source.article_row(article.id) for article in THREE]
+        first = [int(source.passages_of(row)[0]) for row in rows if row is not None]
+        source.vectors(np.array(first))  # so all of them are candidates
+        update_index(index, remove=["a2"], embedder=EMBEDDER)
+        assert source.texts(first[:2]) == [HARBOUR.text, BRIDGE.text]
+        with pytest.raises(semsearch.EngineError):
+            source.texts(first)
+
+
 # --- builds -----------------------------------------------------------------------------------------------------
 
 
