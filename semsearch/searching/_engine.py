@@ -127,8 +127,10 @@ class EngineSource:
 
     def passages_of(self, article: int) -> NDArray[np.int64]:
         found = self._collection.articles([article])
+        if article not in found:
+            raise self._changed()
         first = first_passage(article)
-        return np.arange(first, first + (found[article].passages if article in found else 0))
+        return np.arange(first, first + found[article].passages)
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         found = self._fetch(rows, codes=False)
@@ -165,7 +167,7 @@ class EngineSource:
         stored = {}
         for row, owner, (place, _, _) in zip(wanted.tolist(), owners, found, strict=True):
             if owner not in articles:
-                raise EngineError(self._engine.address, "changed while it was read: ask again")
+                raise self._changed()
             article = articles[owner].article
             paragraph, start, end = place
             stored[row] = StoredPassage(Passage(article.text[start:end], paragraph, start, end), article)
@@ -196,6 +198,9 @@ class EngineSource:
 
     def close(self) -> None:
         self._engine.close()
+
+    def _changed(self) -> EngineError:
+        return EngineError(self._engine.address, "changed while it was read: ask again")
 
     def _fetch(self, rows: NDArray[np.int64], *, codes: bool) -> list[_Row]:
         """Return passages by their rows; of those that are not remembered all are fetched at once."""

@@ -7,16 +7,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from semsearch.addresses import is_address, shown
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, Reranker, load_embedder, load_reranker
-from semsearch.errors import EmbedderMismatchError
+from semsearch.errors import EmbedderMismatchError, EngineAuthError, EngineError, EngineUnavailableError
 from semsearch.passages import find_paragraphs
 from semsearch.records import ArticleHit, Hit, is_unicode
 from semsearch.searching._generation import GenerationSource
@@ -39,6 +40,9 @@ _SPARE = 2  # times as many candidates as hits are looked at first, as some will
 _GROWTH = 4
 _LEAST = CANDIDATES  # are looked at then, at least: a hit has its duplicates however few hits are wanted
 _RERANKED = 30  # candidates that a reranker reads at least
+_ATTEMPTS = 3  # at a question while an index in an engine is updated
+
+_T = TypeVar("_T")
 
 
 class Searcher:
@@ -103,7 +107,7 @@ class Searcher:
         if not queries:
             return []
         questions = ask(queries, request, self._embedder, self._source.terms("passages"))
-        return [self._answer(question, request) for question in questions]
+        return [_asked_again(partial(self._answer, question, request)) for question in questions]
 
     def search_articles(
         self, query: str, k: int = DEFAULT_K, *, passages: int = 3, **options: Unpack[SearchOptions]
@@ -123,6 +127,9 @@ class Searcher:
         check_count("passages", passages)
         request = Request.of(k, options)
         (question,) = ask([query], request, self._embedder, self._source.terms("passages"))
+        return _asked_again(lambda: self._answer_by_article(question, request, passages))
+
+    def _answer_by_article(self, question: Question, request: Request, passages: int) -> list[ArticleHit]:
         allowed = self._source.allowed(request.filter, question.query.phrases)
         everything = replace(request, k=sys.maxsize)  # so that what comes later can still be of the best articles
         k = request.k
@@ -167,6 +174,9 @@ class Searcher:
             raise ValueError(f"what is similar is found by vectors: the mode must be dense, not {request.mode!r}")
         if paragraph is not None:
             check_count("paragraph", paragraph)
+        return _asked_again(lambda: self._similar(article, paragraph, request))
+
+    def _similar(self, article: str, paragraph: int | None, request: Request) -> list[Hit]:
         row = self._article_row(article)
         if row is None:
             raise ValueError(f"the index has no article {article!r}: name the id of one, as hits have it")
@@ -267,6 +277,18 @@ class Searcher:
                 if passage.paragraph == paragraph or (passage.start < end and start < passage.end)
             ]
         )
+
+
+def _asked_again(answer: Callable[[], _T]) -> _T:
+    """Answer a question, once more where an update of an engine took out what had been found a moment before."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return answer()
+        except (EngineAuthError, EngineUnavailableError):  # noqa: PERF203 - at most twice
+            raise
+        except EngineError:
+            continue
+    return answer()
 
 
 def open_index(

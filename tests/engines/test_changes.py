@@ -79,6 +79,48 @@ def test_a_candidate_that_is_gone_is_not_asked_for(index: str) -> None:
             source.texts(first)
 
 
+@pytest.mark.parametrize("ask", ["search", "search_articles", "similar"])
+def test_what_changes_while_a_question_is_answered_is_asked_for_again(
+    index: str, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    changed = Article("a0", "The harbour is open again.", title="Ice")
+    nearest, updates = EngineSource.nearest, [changed]
+
+    def meanwhile(self: EngineSource, *arguments: Any) -> Any:
+        found = nearest(self, *arguments)
+        if updates:
+            update_index(index, add=[updates.pop()], embedder=EMBEDDER)
+        return found
+
+    monkeypatch.setattr(EngineSource, "nearest", meanwhile)
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        if ask == "search":
+            (hit, *_) = searcher.search("harbour", 3, mode="dense")
+        elif ask == "similar":
+            (hit,) = (hit for hit in searcher.similar("a2", 3) if hit.article.id == "a0")
+        else:
+            hit = searcher.search_articles("harbour", 3, mode="dense")[0].hits[0]
+    assert updates == []
+    assert (hit.article, hit.passage.text) == (changed, changed.text)
+
+
+def test_an_article_that_goes_while_it_is_asked_for_is_not_there(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    article_row, removed = EngineSource.article_row, ["a2"]
+
+    def meanwhile(self: EngineSource, article: str) -> int | None:
+        row = article_row(self, article)
+        if removed:
+            update_index(index, remove=[removed.pop()], embedder=EMBEDDER)
+        return row
+
+    monkeypatch.setattr(EngineSource, "article_row", meanwhile)
+    with (
+        open_index(index, embedder=EMBEDDER) as searcher,
+        pytest.raises(ValueError, match="has no article 'a2'"),
+    ):
+        searcher.similar("a2", paragraph=1)
+
+
 # --- builds -----------------------------------------------------------------------------------------------------
 
 
