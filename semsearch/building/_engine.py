@@ -302,8 +302,13 @@ class _Update:
         self.changed = False
         self._fields = read_field_names(version)
         rows = [found.row for _, found in version.entries(self.next_article)]  # of which no word was left
-        for at in range(0, len(rows), _AT_ONCE):
-            self._delete(rows[at : at + _AT_ONCE])
+        if rows:  # whoever saw them remembers them by these numbers: no other article is given one
+            self.next_article = rows[-1] + 1
+            for at in range(0, len(rows) - _AT_ONCE, _AT_ONCE):
+                self._delete(rows[at : at + _AT_ONCE])
+            step = Unfinished(self.next_article, tuple(rows[-_AT_ONCE:]), self.manifest)
+            trying_again(lambda: write_unfinished(version, step))
+            self._complete(step)
 
     def put(self, batch: Batch) -> None:
         """Put articles in, in the place of those that have their ids."""

@@ -121,6 +121,32 @@ def test_an_article_that_goes_while_it_is_asked_for_is_not_there(index: str, mon
         searcher.similar("a2", paragraph=1)
 
 
+def test_no_article_has_the_row_of_one_that_a_killed_update_had_put_in(
+    engine: Engine, index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.capabilities.atomic_updates:
+        pytest.skip("nobody sees anything of an update that was killed")
+    kind = type(engine.live())
+    write_state = kind.write_state
+
+    def killed(self: Collection, name: str, text: str) -> None:
+        if name == "unfinished":
+            raise KeyboardInterrupt
+        write_state(self, name, text)
+
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "write_state", killed)
+            with pytest.raises(KeyboardInterrupt):
+                update_index(index, add=[Article("a7", "The lighthouse is dark.")], embedder=EMBEDDER)
+        seen = searcher.search("lighthouse dark", 1, mode="dense")
+        assert [hit.article.id for hit in seen] == ["a7"]
+        market = Article("a8", "A market opened on the square, and all came to see it.")
+        assert update_index(index, add=[market], embedder=EMBEDDER).articles == 4
+        (hit,) = searcher.search("market square", 1, mode="dense")
+        assert (hit.article, hit.passage.text) == (market, market.text)
+
+
 # --- builds -----------------------------------------------------------------------------------------------------
 
 
