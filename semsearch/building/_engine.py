@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ from semsearch.addresses import shown
 from semsearch.building._articles import context_of, key_of, twice
 from semsearch.building._corpus import Corpus, Portion, portions
 from semsearch.building._corpus_shards import embed_corpus
-from semsearch.building._loading import load_into, trying_again
+from semsearch.building._loading import load_into, trying_again, unless_damaged
 from semsearch.building._report import BuildReport
 from semsearch.building._shards import Unembedded, embedded_batches
 from semsearch.embedders import Embedder, cache_folder, language_warning
@@ -42,12 +43,14 @@ from semsearch.engines.state import (
     write_next_article,
     write_unfinished,
 )
-from semsearch.errors import CorpusError, IndexNotFoundError
+from semsearch.errors import CorpusError, IndexLockedError, IndexNotFoundError, IndexWriteError
 from semsearch.passages import TARGET_TOKENS
 from semsearch.readers import Located, ReadingLog
 from semsearch.records import FieldNames, FileGlobs, Progress, ReportProgress
 from semsearch.shards import SUFFIX, ShardWriter, read_shard
 from semsearch.storage import Counts, Manifest, content_digest
+from semsearch.storage._files import make_folder
+from semsearch.storage.lock import writer_lock
 from semsearch.tokens import TokenCodec
 
 if TYPE_CHECKING:
@@ -88,13 +91,17 @@ def rebuild_in_engine(
         report: Is told how far it is.
     """
     started = time.monotonic()
-    with contextlib.closing(open_engine(address)) as engine, engine.lock():
+    with contextlib.ExitStack() as stack:
+        engine = stack.enter_context(contextlib.closing(open_engine(address)))
+        stack.enter_context(engine.lock())
         live = _live(engine)
-        last = None if live is None else read_manifest(live)
+        last = None if live is None else unless_damaged(partial(read_manifest, live))
         report(Progress("loading the model"))
         embedder, kept = choose(last), keeps(last)
-        known = None if live is None or last is None else _EmbeddedBefore.of(live, last, embedder)
-        folder = _staging(address)
+        known = None
+        if live is not None and last is not None:
+            known = unless_damaged(partial(_EmbeddedBefore.of, live, last, embedder))
+        folder = stack.enter_context(_staging(address))
         shards = embed_corpus(
             corpus,
             folder,
@@ -125,9 +132,22 @@ def _live(engine: Engine) -> Collection | None:
         return None
 
 
-def _staging(address: str) -> Path:
-    """Return the folder of the shards that are made for an index: the one that a build which was killed left."""
-    return cache_folder() / "shards" / hashlib.blake2b(shown(address).encode(), digest_size=16).hexdigest()
+@contextlib.contextmanager
+def _staging(address: str) -> Iterator[Path]:
+    """Give the folder of the shards that are made for an index: the one that a build which was killed left.
+
+    Where the cache cannot be written, or another process uses that folder (an address may mean another server there),
+    it is a new one, which goes with this build.
+    """
+    place = cache_folder() / "shards" / hashlib.blake2b(shown(address).encode(), digest_size=16).hexdigest()
+    with contextlib.ExitStack() as stack:
+        try:
+            make_folder(place)
+            stack.enter_context(writer_lock(place))
+            folder = place / "shards"
+        except (IndexLockedError, IndexWriteError):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        yield folder
 
 
 class _EmbeddedBefore:
@@ -153,6 +173,11 @@ class _EmbeddedBefore:
         self, articles: Sequence[Unembedded]
     ) -> Mapping[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]]:
         """Return the vectors and the codes of passages that were embedded: see :class:`_shards.Known`."""
+        return unless_damaged(lambda: self._take(articles)) or {}
+
+    def _take(
+        self, articles: Sequence[Unembedded]
+    ) -> dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]]:
         found = self._version.find([article.id for article in articles])
         before = self._version.articles(sorted({each.row for each in found.values()}))
         numbers = [n for n, article in enumerate(articles) if article.id in found and found[article.id].row in before]
@@ -162,11 +187,11 @@ class _EmbeddedBefore:
         rows = [first_passage(old.row) + np.arange(old.passages, dtype=np.int64) for old in olds]
         stored = self._version.passages(np.concatenate(rows), codes=self.codec is not None)
         taken = {}
-        first = 0
+        first = unchanged = 0
         for number, old in zip(numbers, olds, strict=True):
             article, own = articles[number], slice(first, first + old.passages)
             first += old.passages
-            self._unchanged += article.digest == old.digest
+            unchanged += article.digest == old.digest
             context = context_of(old.article, self._embedder)
             ends = zip(stored.starts[own].tolist(), stored.ends[own].tolist(), strict=True)
             places = {key_of(context + old.article.text[start:end]): at for at, (start, end) in enumerate(ends)}
@@ -174,6 +199,7 @@ class _EmbeddedBefore:
                 at = places.get(key)
                 if at is not None:
                     taken[number, passage] = (stored.vectors[own][at], stored.codes[own.start + at])
+        self._unchanged += unchanged
         return taken
 
     def is_all(self, articles: int, kept: Kept) -> bool:

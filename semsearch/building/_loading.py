@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -34,13 +35,13 @@ from semsearch.engines.state import (
     write_manifest,
     write_next_article,
 )
-from semsearch.errors import CorpusError, EngineError, EngineUnavailableError, IndexNotFoundError
+from semsearch.errors import CorpusError, EngineAuthError, EngineError, EngineUnavailableError, IndexNotFoundError
 from semsearch.languages import analysed_languages, joined_shares
 from semsearch.records import FieldNames, FileGlobs, Passage, Progress, ReportProgress
 from semsearch.shards import SUFFIX, ShardInfo, read_ids, read_shard, read_shard_info
 from semsearch.storage import KEPT, Archive, Counts, GenerationWriter, Manifest, last_manifest, write_generation
 
-__all__ = ["PATIENCE", "LoadReport", "load_into", "load_shards", "trying_again"]
+__all__ = ["PATIENCE", "LoadReport", "load_into", "load_shards", "trying_again", "unless_damaged"]
 
 PATIENCE = 300.0
 """Seconds for which an engine that does not answer is asked again."""
@@ -127,10 +128,13 @@ def load_shards(
     if is_address(index):
         with _locked(os.fspath(index), patience) as engine:
             live = _live(engine, patience)
-            if live is not None and _is_loaded(live, found, patience):
-                version, manifest, loaded = live.name, read_manifest(live), 0
+            last = None if live is None else unless_damaged(partial(read_manifest, live), patience=patience)
+            if live is not None and last is not None and _is_loaded(live, last, found, patience):
+                version, manifest, loaded = live.name, last, 0
             else:
-                version, manifest, loaded = _load(engine, found, FieldNames(), FileGlobs(), report, patience)
+                fields = FieldNames() if last is None else last.fields
+                globs = FileGlobs() if last is None else last.globs
+                version, manifest, loaded = _load(engine, found, fields, globs, report, patience)
         unchanged = loaded == 0 and live is not None and version == live.name
     else:
         version, manifest = _load_into_folder(Path(index), found, report)
@@ -200,6 +204,20 @@ def trying_again(action: Callable[[], _Result], *, patience: float = PATIENCE) -
                 raise
             time.sleep(pause)
             delay = min(2 * delay, _LONGEST_DELAY)
+
+
+def unless_damaged(read: Callable[[], _Result], *, patience: float = PATIENCE) -> _Result | None:
+    """Return what is read of a version; None if that is damaged. It is read again while the engine does not answer.
+
+    Raises:
+        EngineUnavailableError: As :func:`trying_again`; EngineAuthError: If it may not be read.
+    """
+    try:
+        return trying_again(read, patience=patience)
+    except (EngineAuthError, EngineUnavailableError):
+        raise
+    except EngineError:
+        return None
 
 
 # --- shards that belong together --------------------------------------------------------------------------------
@@ -342,16 +360,16 @@ def _live(engine: Engine, patience: float) -> Collection | None:
         return None
 
 
-def _is_loaded(live: Collection, shards: _ShardSet, patience: float) -> bool:
+def _is_loaded(live: Collection, last: Manifest, shards: _ShardSet, patience: float) -> bool:
     """Whether the live version is these shards, and nothing was changed since: then no row would be a new one's."""
 
     def asked() -> bool:
         if read_loaded(live) != shards.identities:
             return False
-        counts = read_manifest(live).counts
+        counts = last.counts
         return counts == shards.counts and read_next_article(live) == counts.articles
 
-    return trying_again(asked, patience=patience)
+    return bool(unless_damaged(asked, patience=patience))
 
 
 def _load(

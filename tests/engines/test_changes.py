@@ -150,4 +150,50 @@ def test_no_article_has_the_row_of_one_that_a_killed_update_had_put_in(
 # --- builds -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name_of_state", ["manifest", "rotation", "loaded"])
+def test_a_version_that_says_nonsense_of_itself_can_be_replaced(
+    engine: Engine, index: str, name_of_state: str, tmp_path: Path
+) -> None:
+    engine.live().write_state(name_of_state, "nonsense")
+    if name_of_state != "loaded":
+        with pytest.raises(semsearch.EngineError, match=r"nonsense|not a manifest"):
+            open_index(index, embedder=EMBEDDER)
+    assert build_index(THREE[:2], index, embedder=EMBEDDER).articles == 2
+    engine.live().write_state(name_of_state, "nonsense")
+    embed_shard(THREE, tmp_path / "one.parquet", embedder=EMBEDDER)
+    assert load_shards(tmp_path, index).articles == 3
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        assert len(searcher.search("harbour bridge mission", 9)) == 3
+
+
+def test_shards_that_are_loaded_leave_what_the_index_keeps(index: str, tmp_path: Path) -> None:
+    names = FieldNames(title=("headline",))
+    build_index(THREE, index, embedder=EMBEDDER, fields=names, include=["*.txt"])
+    embed_shard(THREE[:2], tmp_path / "one.parquet", embedder=EMBEDDER)
+    load_shards(tmp_path, index)
+    manifest = describe_index(index).manifest
+    assert (manifest.fields, manifest.globs.include) == (names, ("*.txt",))
+
+
+def test_two_builds_have_no_folder_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path))
+    with _staging("postgresql:///news") as one, _staging("postgresql:///news") as other:
+        assert tmp_path in one.parents
+        assert one != other
+    assert not other.exists()
+    with _staging("postgresql:///news") as again:
+        assert again == one
+
+
+def test_an_index_is_built_without_a_cache(
+    engine: Engine, index: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if engine.capabilities.words == "client":
+        pytest.skip("the index of words is in the cache")
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(nowhere))
+    assert build_index(THREE[:2], index, embedder=EMBEDDER).articles == 2
+
+
 # --- commands ---------------------------------------------------------------------------------------------------

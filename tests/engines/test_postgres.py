@@ -22,6 +22,8 @@ from semsearch import (
     EngineUnavailableError,
     IndexLockedError,
     IndexNotFoundError,
+    build_index,
+    open_index,
 )
 from semsearch.dense import unit_rows
 from semsearch.engines import Batch, Collection, Engine, EngineArticle, Unit, Where, first_passage, open_engine
@@ -31,6 +33,7 @@ from semsearch.engines.postgres._where import Sql
 from semsearch.engines.postgres._words import PostgresWords
 from semsearch.filters import parse_filter
 from semsearch.storage import content_digest
+from tests.embedder import TokenWordEmbedder
 from tests.engines.postgres_server import PASSWORD, USER, PostgresServer, why_not
 
 DIMENSION = 8
@@ -759,3 +762,36 @@ def test_what_the_server_says_is_an_error_of_ours(server: PostgresServer, engine
     with pytest.raises(EngineError, match="passages") as caught:
         live.count()
     assert isinstance(caught.value.__cause__, psycopg.errors.UndefinedColumn)
+
+
+# --- searches and builds ----------------------------------------------------------------------------------------
+
+
+def test_a_searcher_outlives_the_server(server: PostgresServer, engine: Engine, request: pytest.FixtureRequest) -> None:
+    embedder, address = TokenWordEmbedder(), server.address(name_of(request))
+    build_index([Article("a", "A treaty was signed.")], address, embedder=embedder)
+    with open_index(address, embedder=embedder) as searcher:
+        first = searcher.search("treaty")
+        server.restart()
+        assert searcher.search("treaty") == first
+        server.kill()
+        for _ in range(2):
+            with pytest.raises(EngineUnavailableError) as caught:
+                searcher.search("treaty")
+            assert PASSWORD not in str(caught.value)
+        server.start()
+        assert searcher.search("treaty") == first
+
+
+def test_a_rebuild_outlives_the_server(server: PostgresServer, engine: Engine, request: pytest.FixtureRequest) -> None:
+    embedder, address = TokenWordEmbedder(), server.address(name_of(request))
+    before = [Article("a", "A treaty was signed."), Article("b", "Rain fell.")]
+    build_index(before, address, embedder=embedder)
+
+    def corpus() -> Iterator[Article]:
+        server.kill()
+        threading.Timer(0.5, server.start).start()
+        yield from [*before, Article("c", "Snow fell.")]
+
+    report = build_index(corpus(), address, embedder=embedder)
+    assert (report.articles, report.embedded) == (3, 1)
