@@ -116,7 +116,14 @@ def rebuild_in_engine(
         if live is not None and last is not None and known is not None and known.is_all(shards.articles, kept):
             version, manifest, unchanged = live.name, last, True
         else:
-            version, manifest = load_into(engine, folder, fields=kept.fields, globs=kept.globs, report=report)
+            version, manifest = load_into(
+                engine,
+                folder,
+                fields=kept.fields,
+                globs=kept.globs,
+                token_vectors=kept.token_vectors,
+                report=report,
+            )
             unchanged = False
         shutil.rmtree(folder, ignore_errors=True)
     log = ReadingLog()

@@ -163,6 +163,7 @@ def load_into(
     *,
     fields: FieldNames = FieldNames(),  # noqa: B008 - it is frozen
     globs: FileGlobs = FileGlobs(),  # noqa: B008 - likewise
+    token_vectors: bool | None = None,
     report: ReportProgress = silent,
     patience: float = PATIENCE,
 ) -> tuple[str, Manifest]:
@@ -173,6 +174,8 @@ def load_into(
         shards: As for :func:`load_shards`.
         fields: What the index keeps of the columns of its corpus.
         globs: What it keeps of the files that are wanted.
+        token_vectors: Whether it is to keep the vectors of tokens where the embedder gives them; None if that is so
+            where the shards have any.
         report: Is told how many passages are in.
         patience: As for :func:`load_shards`.
 
@@ -183,7 +186,9 @@ def load_into(
         CorpusError: As :func:`load_shards`.
         EngineError: Likewise.
     """
-    version, manifest, _ = _load(engine, _shard_set(shards), fields, globs, report, patience)
+    version, manifest, _ = _load(
+        engine, _shard_set(shards), fields, globs, report, patience, token_vectors=token_vectors
+    )
     return version, manifest
 
 
@@ -379,6 +384,8 @@ def _load(
     globs: FileGlobs,
     report: ReportProgress,
     patience: float,
+    *,
+    token_vectors: bool | None = None,
 ) -> tuple[str, Manifest, int]:
     """Fill a version and publish it. Returns its name, its manifest, and how many shards were not in it before."""
     load = hashlib.blake2b("\n".join(shards.identities).encode(), digest_size=16).hexdigest()
@@ -390,7 +397,7 @@ def _load(
         embedder=first.embedder,
         precision=shards.precision,
         target_tokens=first.target_tokens,
-        token_vectors=first.rotation is not None,
+        token_vectors=first.rotation is not None if token_vectors is None else token_vectors,
         keep=KEPT,
         fields=fields,
         globs=globs,

@@ -166,6 +166,15 @@ def test_a_version_that_says_nonsense_of_itself_can_be_replaced(
         assert len(searcher.search("harbour bridge mission", 9)) == 3
 
 
+def test_token_vectors_are_kept_when_a_model_gives_them(index: str) -> None:
+    build_index(THREE, index, embedder=WordEmbedder(), token_vectors=True)
+    assert build_index(THREE, index, embedder=WordEmbedder(), token_vectors=True).unchanged
+    assert describe_index(index).manifest.token_vectors
+    assert not build_index(THREE, index, embedder=EMBEDDER).unchanged
+    with open_index(index, embedder=EMBEDDER) as searcher:
+        assert searcher._source.keeps_tokens
+
+
 def test_shards_that_are_loaded_leave_what_the_index_keeps(index: str, tmp_path: Path) -> None:
     names = FieldNames(title=("headline",))
     build_index(THREE, index, embedder=EMBEDDER, fields=names, include=["*.txt"])
