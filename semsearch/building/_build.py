@@ -190,7 +190,9 @@ def _build_in_engine(
 
     def choose(last: Manifest | None) -> Embedder:
         chosen, wanted = _resolve_embedder(embedder, precision, shown(address), last)
-        return chosen if wanted is not None or last is None else _in_precision(chosen, last.precision)
+        if wanted is not None or last is None or last.embedder.fingerprint != chosen.spec.fingerprint:
+            return chosen
+        return _in_precision(chosen, last.precision)
 
     def keeps(last: Manifest | None) -> Kept:
         token_vectors, _, fields, globs = _kept(asked, last)

@@ -184,6 +184,16 @@ def test_shards_that_are_loaded_leave_what_the_index_keeps(index: str, tmp_path:
     assert (manifest.fields, manifest.globs.include) == (names, ("*.txt",))
 
 
+def test_a_precision_is_kept_with_its_model_alone(index: str, tiny_model: Path) -> None:
+    usual = semsearch.load_embedder(tiny_model)
+    other = WordEmbedder()
+    other.precision = "int8"  # type: ignore[attr-defined]
+    build_index(THREE, index, embedder=other)
+    assert describe_index(index).manifest.precision == "int8"
+    build_index(THREE, index, embedder=tiny_model)
+    assert describe_index(index).manifest.precision == usual.precision  # type: ignore[attr-defined]
+
+
 def test_two_builds_have_no_folder_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path))
     with _staging("postgresql:///news") as one, _staging("postgresql:///news") as other:
