@@ -251,7 +251,7 @@ def update_in_engine(
             embedded = _embed(_new_articles(live, read, added, log), shard, before, codec, embedder, log, report)
             report(Progress("writing the index"))
             unwanted = _rows_to_remove(live, [each for each in remove if each not in added], log)
-            if len(unwanted) == manifest.counts.articles and not added:
+            if len(unwanted) == manifest.counts.articles and not embedded:
                 raise CorpusError(shown(address), "no article would be left in it")
             for batch in read_shard(shard, update.next_article):
                 update.put(batch)

@@ -184,6 +184,13 @@ def test_shards_that_are_loaded_leave_what_the_index_keeps(index: str, tmp_path:
     assert (manifest.fields, manifest.globs.include) == (names, ("*.txt",))
 
 
+def test_an_index_is_never_left_empty(index: str) -> None:
+    cannot_be_stored = Article("a9", " ")
+    with pytest.raises(semsearch.CorpusError, match="no article would be left"):
+        update_index(index, add=[cannot_be_stored], remove=["a0", "a1", "a2"], embedder=EMBEDDER)
+    assert describe_index(index).manifest.counts.articles == 3
+
+
 def test_a_precision_is_kept_with_its_model_alone(index: str, tiny_model: Path) -> None:
     usual = semsearch.load_embedder(tiny_model)
     other = WordEmbedder()
