@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.addresses import shown
+from semsearch.addresses import is_address, shown
 from semsearch.cli._options import (
     Globs,
     column_options,
@@ -90,6 +90,8 @@ def rebuild_index(
     complete, and stays if anything fails. Ends with 1 if something could not be read; the rest is then indexed all the
     same.
     """
+    if keep is not None and is_address(index):
+        raise click.BadParameter("an engine keeps one version before the live one", param_hint="--keep")
     out = output_of(form)
     with show_progress() as report:
         report(Progress("loading the model"))

@@ -223,3 +223,30 @@ def test_an_index_is_built_without_a_cache(
 
 
 # --- commands ---------------------------------------------------------------------------------------------------
+
+
+def test_an_option_that_nobody_knows_is_wrong_usage(run: Run) -> None:
+    pytest.importorskip("psycopg")
+    ran = run("query", "mission", "--index", "postgresql://u:secret@127.0.0.1:9/db?index=x&bogus=hidden")
+    assert ran.code == 2
+    assert 'invalid connection option "bogus"' in ran.failure()
+    assert "secret" not in ran.err
+    assert "hidden" not in ran.err
+
+
+def test_an_engine_is_not_told_what_to_keep(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A mission.", encoding="utf-8")
+    ran = run("rebuild-index", tmp_path, "--keep", "2", "--index", "postgresql://u:secret@127.0.0.1:9/db")
+    assert ran.code == 2
+    assert "an engine keeps one version before the live one" in ran.err
+    assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:secret@127.0.0.1:9/db", "milvus://u:secret@127.0.0.1:9/x"])
+def test_an_engine_that_is_not_there_is_said_in_one_line(run: Run, address: str) -> None:
+    pytest.importorskip("psycopg" if address.startswith("postgresql") else "pymilvus")
+    for command in (("query", "mission"), ("similar", "a0"), ("status",), ("update", "--remove", "a0"), ("repair",)):
+        ran = run(*command, "--index", address)
+        assert ran.code == 8
+        assert "127.0.0.1:9" in ran.failure()
+        assert "secret" not in ran.err

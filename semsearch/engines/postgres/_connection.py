@@ -146,6 +146,12 @@ class TooLateError(psycopg.OperationalError):
     """The server does not answer."""
 
 
+class WrongOptionError(EngineError, ValueError):
+    """An address has an option that nobody knows: a wrong argument, which a command says as it says all it is told."""
+
+    exit_code = 2
+
+
 class Server:
     """Connections to the server that an address names: a few are kept, and each serves one thread at a time."""
 
@@ -229,7 +235,7 @@ class Server:
         try:
             connection = Connection.connect(autocommit=True, context=_Context(), **parameters)
         except psycopg.ProgrammingError as error:
-            raise ValueError(f"{address}: {_first_line(error)}") from None
+            raise WrongOptionError(str(address), _first_line(error)) from None
         except psycopg.Error as error:
             raise self._refused(error) from None  # what is chained might show more than the address
         try:
