@@ -742,6 +742,20 @@ def test_words_that_are_in_most_texts_are_looked_up_for_the_best_alone(
     assert pruned > 20
 
 
+def test_an_index_of_vectors_is_built_though_the_first_of_them_were_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_collection, "SCANNED", 0)
+    version = engine.begin("load")
+    wrong = batch_of([4, 5])
+    object.__setattr__(wrong, "rows", np.array([first_passage(4)] * 2))
+    with pytest.raises(EngineError, match="duplicate key"):
+        version.upsert(wrong)
+    version.upsert(batch_of([1, 2]))
+    version.flush()
+    whole(version, [1, 2])
+
+
 def test_an_index_that_is_missing_is_made_again(server: PostgresServer, indexed: tuple[Collection, Batch]) -> None:
     collection, _ = indexed
     engine = open_engine(server.address("indexed"))

@@ -148,6 +148,7 @@ class PostgresCollection:
             self._count(connection, counts)
 
         self._write(put)
+        self._dimension = batch.vectors.shape[1]  # not before: what was set is undone with the rest if that fails
         self._forget()
 
     def delete(self, articles: Sequence[int]) -> None:
@@ -188,7 +189,6 @@ class PostgresCollection:
             raise EngineError(
                 str(self._server.address), f"the index has vectors of {known} components, these have {dimension}"
             )
-        self._dimension = dimension
 
     def _remove(self, connection: Connection, articles: Rows) -> None:
         """Remove articles, of which some may not be there."""
