@@ -191,6 +191,12 @@ def test_an_index_is_never_left_empty(index: str) -> None:
     assert describe_index(index).manifest.counts.articles == 3
 
 
+def test_an_id_that_is_no_unicode_is_not_there(index: str) -> None:
+    report = update_index(index, remove=["\udcff"], embedder=EMBEDDER)
+    assert [problem.reason for problem in report.problems] == ["is not in the index: there is nothing to remove"]
+    assert report.unchanged
+
+
 def test_a_precision_is_kept_with_its_model_alone(index: str, tiny_model: Path) -> None:
     usual = semsearch.load_embedder(tiny_model)
     other = WordEmbedder()

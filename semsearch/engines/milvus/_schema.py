@@ -178,7 +178,7 @@ def text_row(piece: Piece) -> dict[str, Any]:
 
 def id_number(article_id: str) -> int:
     """Return the number by which an article is found by its id; others may have the same."""
-    digest = hashlib.blake2b(article_id.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(article_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True) // 2  # the least that there is cannot be written in an expression
 
 
