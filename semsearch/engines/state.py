@@ -128,7 +128,7 @@ def write_codec(collection: Collection, codec: TokenCodec | None) -> None:
 def read_next_article(collection: Collection) -> int:
     """Return the row that the next new article is to have: no row is given twice."""
     text = collection.read_state(_NEXT_ARTICLE) or "0"
-    if not text.isascii() or not text.isdigit() or int(text[:20]) >= _MOST_ARTICLES:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) >= _MOST_ARTICLES:
         raise _nonsense(collection, _NEXT_ARTICLE)
     return int(text)
 

@@ -74,6 +74,8 @@ def test_a_new_version_says_nothing(version: Collection) -> None:
         ("next_article", "١", state.read_next_article),
         ("next_article", str(2**43), state.read_next_article),
         ("next_article", "9" * 5000, state.read_next_article),
+        ("next_article", "0" * 20 + str(2**43), state.read_next_article),
+        ("next_article", "0" * 5000, state.read_next_article),
         ("loaded", "{}", state.read_loaded),
         ("loaded", "[null]", state.read_loaded),
     ],
