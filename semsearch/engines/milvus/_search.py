@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -114,7 +114,7 @@ class Search:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = list(threads.map(lambda each: query.ranked(min(k, MOST_ROWS - _SPARE), each), own))
         rows, scores = (np.concatenate(each) for each in zip(*found, strict=True))
-        return _in_order(rows, scores, k)
+        return _in_order(rows, _settled(scores), k)
 
     def _known_layout(self) -> _Layout:
         with self._lock:
@@ -198,9 +198,9 @@ def _in_order(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> _
     return rows[order], scores[order]
 
 
-def _settled(distances: list[float]) -> NDArray[np.float32]:
+def _settled(distances: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the server's cosines, of which those are the same that are apart by no more than rounding."""
-    return settled(np.array(distances, dtype=np.float64)).astype(np.float32)
+    return settled(np.asarray(distances, dtype=np.float64)).astype(np.float32)
 
 
 def _all_of(*expressions: str) -> str:
