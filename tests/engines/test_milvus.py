@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -13,17 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsearch import Article, EngineAuthError, EngineError, EngineUnavailableError
+from semsearch import Article, EngineAuthError, EngineError, EngineUnavailableError, IndexNotFoundError
 from semsearch.dense import mean_direction, unit_rows
 from semsearch.engines import Batch, Collection, Engine, EngineArticle, Where, first_passage, open_engine
 from semsearch.filters import Comparison, Exists, Filter, Not
 from semsearch.storage import content_digest
-from tests.engines.milvus_server import MilvusServer, why_not
+from tests.engines.milvus_server import PASSWORD, MilvusServer, why_not
 from tests.filters_random import TEXTS, matches, random_article, random_filter
 
 pytest.importorskip("pymilvus", reason="needs the client of Milvus: pip install 'semsearch[milvus]'")
 
-from semsearch.engines._client_words import WordsMissingWarning
 from semsearch.engines.milvus import _where
 from semsearch.engines.milvus._schema import pieces_of
 
@@ -31,10 +29,10 @@ needs_server = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 DIMENSION = 16
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MilvusServer]:
-    with MilvusServer() as running:
-        yield running
+@pytest.fixture(name="server")
+def running_server(milvus_server: MilvusServer) -> MilvusServer:
+    """The one of all tests: who kills it starts it again."""
+    return milvus_server
 
 
 @pytest.fixture(params=[pytest.param("server", marks=needs_server), "lite"])
@@ -322,26 +320,26 @@ def test_the_same_rows_put_in_again_and_again_are_there_once(server: MilvusServe
 
 
 @needs_server
-def test_who_is_not_known_is_not_let_in() -> None:
-    with MilvusServer(users=True) as server:
-        for address in (
-            server.address("news", user="root", password="wrong"),  # noqa: S106
-            server.address("news", user="nobody", password="secret"),  # noqa: S106
-        ):
-            with pytest.raises(EngineAuthError) as error:
-                open_engine(address)
-            assert "wrong" not in str(error.value)
-            assert "secret" not in str(error.value)
-        engine = open_engine(server.address("news"))
-        assert engine.begin("load").count() == 0
-        assert "Milvus" not in engine.address
-        engine.close()
+def test_who_is_not_known_is_not_let_in(server: MilvusServer) -> None:
+    for address in (
+        server.address("users", user="root", password="wrong"),  # noqa: S106
+        server.address("users", user="nobody", password="secret"),  # noqa: S106
+    ):
+        with pytest.raises(EngineAuthError) as error:
+            open_engine(address)
+        assert "wrong" not in str(error.value)
+        assert "secret" not in str(error.value)
+    engine = open_engine(server.address("users"))
+    assert engine.begin("load").count() == 0
+    assert PASSWORD not in engine.address
+    engine.remove()
+    engine.close()
 
 
 # --- words on this machine --------------------------------------------------------------------------------------
 
 
-def test_words_that_are_not_on_this_machine_are_missed_loudly_and_made_again(
+def test_words_that_are_not_on_this_machine_are_missed_and_made_again(
     connect: Callable[[], Engine], tmp_path: Path
 ) -> None:
     engine = connect()
@@ -355,11 +353,7 @@ def test_words_that_are_not_on_this_machine_are_missed_loudly_and_made_again(
     folder.rename(tmp_path / "elsewhere")
     elsewhere = connect()
     live = elsewhere.live()
-    with pytest.warns(WordsMissingWarning, match=r"not on this machine.*semsearch repair --index milvus"):
-        assert live.words("passages") is None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert live.words("passages") is None  # it is said once
+    assert live.words("passages") is None
     assert elsewhere.capabilities.words == "none"
     with pytest.raises(EngineError, match="a phrase is looked for in the index of words"):
         live.count(Where(phrases=("treaty number",)))
@@ -374,14 +368,53 @@ def test_words_of_another_content_are_not_believed(connect: Callable[[], Engine]
     (stamp,) = (tmp_path / "words").rglob("stamp.json")
     before = stamp.read_bytes()
     live.upsert(batch([9]))  # and no flush, as if the writer had been killed
-    with pytest.warns(WordsMissingWarning):
-        assert connect().live().words("articles") is None
+    assert connect().live().words("articles") is None
     live.flush()
     words = connect().live().words("articles")
     assert words is not None
     assert words.search("treaty", 10)[0].tolist() == [0, 1, 2, 3, 4, 9]
     stamp.write_bytes(before)
     assert connect().repair() == ("words",)
+
+
+def test_words_made_in_the_middle_of_an_update_are_not_believed_after_it(connect: Callable[[], Engine]) -> None:
+    live = fill(connect(), batch(range(5)))
+    live.upsert(batch([9]))
+    assert connect().repair() == ("words",)
+    live.upsert(batch([10]))
+    live.flush()
+    words = connect().live().words("articles")
+    assert words is not None
+    assert words.search("treaty", 10)[0].tolist() == [0, 1, 2, 3, 4, 9, 10]
+
+
+def test_words_that_somebody_has_go_on_when_others_take_their_place(connect: Callable[[], Engine]) -> None:
+    live = fill(connect(), batch(range(5)))
+    before = live.words("articles")
+    assert before is not None
+    live.upsert(batch([9]))
+    live.flush()
+    after = live.words("articles")
+    assert after is not None
+    where = Where(filter=Exists(("title",)))
+    assert before.search("treaty", 10, where=where)[0].tolist() == [0, 1, 2, 3, 4]
+    assert after.search("treaty", 10, where=where)[0].tolist() == [0, 1, 2, 3, 4, 9]
+
+
+def test_words_that_are_damaged_somewhere_are_made_anew(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own?words={tmp_path / 'words'}")
+    live = fill(engine, batch(range(1200), passages=1))
+    (file,) = (tmp_path / "words").rglob("articles.sqlite")
+    content = bytearray(file.read_bytes())
+    content[32_768:-32_768] = bytes(len(content) - 65_536)
+    file.write_bytes(content)
+    live.upsert(batch([7, 2000], passages=1))
+    live.flush()
+    words = live.words("articles")
+    assert words is not None
+    assert len(words) == 1201
+    engine.close()
 
 
 @pytest.mark.parametrize("name", ["articles.sqlite", "rows.npy", "passages.npy", "articles/meta.json"])
