@@ -223,6 +223,28 @@ def test_a_version_that_was_let_go_of_in_milvus_is_loaded_again(server: MilvusSe
         engine.close()
 
 
+def test_what_the_client_refuses_is_not_taken_for_a_server_that_is_away(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="the server refuses") as error:
+        open_engine(f"milvus-lite://{tmp_path}/no-such-ending/own")
+    assert not isinstance(error.value, EngineUnavailableError)
+
+
+def test_the_clients_log_is_kept_from_our_calls_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("milvus_lite")
+    from pymilvus import MilvusClient, MilvusException
+
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own")
+    with pytest.raises(IndexNotFoundError):
+        engine.live()
+    assert [record.name for record in caplog.records if record.name.startswith("pymilvus")] == []
+    client = MilvusClient(str(tmp_path / "other.db"))
+    with pytest.raises(MilvusException):
+        client.describe_collection("nowhere")
+    client.close()
+    assert "pymilvus.decorators" in {record.name for record in caplog.records}
+    engine.close()
+
+
 def test_nobody_at_an_address_is_told_at_once() -> None:
     start = time.monotonic()
     with pytest.raises(EngineUnavailableError, match=r"milvus://127\.0\.0\.1:9/news: the server cannot be reached"):
