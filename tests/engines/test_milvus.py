@@ -223,6 +223,19 @@ def test_a_version_that_was_let_go_of_in_milvus_is_loaded_again(server: MilvusSe
         engine.close()
 
 
+def test_a_version_that_is_published_again_leaves_the_one_before(connect: Callable[[], Engine]) -> None:
+    engine = connect()
+    before = fill(engine, batch(range(5)), load="first")
+    version = engine.begin("second")
+    version.write_state("languages", '["en"]')
+    version.upsert(batch([7]))
+    version.flush()
+    for _ in range(2):  # as if no answer had come
+        engine.publish(version)
+        assert engine.live().count() == 3
+        assert before.count() == 15
+
+
 def test_what_the_client_refuses_is_not_taken_for_a_server_that_is_away(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the server refuses") as error:
         open_engine(f"milvus-lite://{tmp_path}/no-such-ending/own")

@@ -84,16 +84,17 @@ class MilvusEngine:
 
     def publish(self, version: Collection) -> None:
         """Make a version the live one. The one before is kept, those before it go."""
-        live = self._leads_to(self._alias)
+        live, before = self._leads_to(self._alias), self._leads_to(self._alias_before)
         if not isinstance(version, MilvusCollection):
             raise ValueError(f"expected a version that this engine began, not {version!r}")
         version.prepare()
         if live is not None and live != version.name:
             self._lead(self._alias_before, live)
-        if live != version.name:
+            before = live
+        if live != version.name:  # else no answer came the first time, and the one before is still to be kept
             self._lead(self._alias, version.name)
         for other in self._versions():
-            if other not in (live, version.name):
+            if other not in (before, version.name):
                 self._drop(other)
 
     def repair(self) -> tuple[str, ...]:
