@@ -452,6 +452,18 @@ def test_words_that_are_damaged_somewhere_are_made_anew(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_a_file_has_its_words_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("milvus_lite")
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for address in (f"milvus-lite://{tmp_path}/lite.db/own", "milvus-lite://lite.db/own"):
+        engine = open_engine(address)
+        if address.startswith("milvus-lite:///"):
+            fill(engine, batch(range(5)))
+        assert engine.live().words("articles") is not None
+        engine.close()
+
+
 @pytest.mark.parametrize("name", ["articles.sqlite", "rows.npy", "passages.npy", "articles/meta.json"])
 def test_a_damaged_index_of_words_is_as_good_as_none(tmp_path: Path, name: str) -> None:
     pytest.importorskip("milvus_lite")

@@ -15,7 +15,7 @@ from semsearch.engines import _client_words
 from semsearch.engines._address import Address
 from semsearch.engines._protocol import Capabilities, Collection
 from semsearch.engines.milvus._collection import MilvusCollection
-from semsearch.engines.milvus._connection import Connection, NotThereError
+from semsearch.engines.milvus._connection import PORT, Connection, NotThereError
 from semsearch.engines.milvus._schema import KINDS, TEXTS, version_of
 from semsearch.engines.milvus._tables import Tables
 from semsearch.errors import EngineError, IndexLockedError, IndexNotFoundError
@@ -98,11 +98,25 @@ class MilvusEngine:
                 self._drop(other)
 
     def repair(self) -> tuple[str, ...]:
-        """Make the index of words on this machine, if it is missing."""
+        """Make the index of words on this machine, if it is missing.
+
+        Raises:
+            IndexLockedError: If another process of this machine writes to the index, and with it the words.
+            EngineError: If they could not be made.
+        """
         live = self._open_live()
         if live.has_words:
             return ()
-        live.build_words()
+        with self._locked():
+            if not live.has_words:  # nor has the process before made them
+                live.open()
+                live.build_words()
+        if not live.has_words:
+            raise EngineError(
+                self.address,
+                "there is no index of words yet: the index was changed meanwhile ('semsearch repair' again, later), or "
+                "this machine has no folder for it (name one in SEMSEARCH_CACHE)",
+            )
         return ("words",)
 
     def lock(self) -> AbstractContextManager[None]:
@@ -120,7 +134,7 @@ class MilvusEngine:
 
     def _hold(self, folder: Path) -> None:
         with _holding:
-            if folder not in _held and str(cache_folder()) != os.devnull:
+            if folder not in _held and not str(folder).startswith(os.devnull):
                 lock = contextlib.ExitStack()
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +146,11 @@ class MilvusEngine:
                         error.pid,
                     ) from None
                 except OSError as error:
-                    raise EngineError(self.address, f"the lock for writers cannot be made ({error})") from error
+                    raise EngineError(
+                        self.address,
+                        f"the lock for writers cannot be made ({error}): name a folder that may be written in "
+                        "SEMSEARCH_CACHE",
+                    ) from error
                 _locks[folder] = lock
             _held.setdefault(folder, []).append(self)
 
@@ -235,4 +253,6 @@ class MilvusEngine:
     def _place(self) -> str:
         """What identifies the index, whoever asks for it."""
         where = self._address
-        return f"{where.scheme} {where.host} {where.port} {where.database} {where.name}"
+        host = str(Path(where.host).absolute()) if self._connection.is_lite else where.host
+        port = None if self._connection.is_lite else where.port or PORT
+        return f"{where.scheme} {host} {port} {where.database} {where.name}"
