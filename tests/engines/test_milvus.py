@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -396,6 +398,20 @@ def test_words_that_are_not_on_this_machine_are_missed_and_made_again(
     live = connect().live()
     assert live.count(Where(phrases=("treaty number",))) > 0
     assert live.words("passages") is not None
+
+
+def test_the_command_that_makes_words_names_their_folder(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own?words={tmp_path / 'my words'}")
+    fill(engine, batch(range(5)))
+    shutil.rmtree(tmp_path / "my words")
+    with pytest.raises(EngineError, match="semsearch repair") as error:
+        open_engine(engine.address).live().count(Where(phrases=("treaty number",)))
+    named = re.search(r"--index (\S+)'", str(error.value))
+    assert named is not None
+    assert open_engine(named[1]).repair() == ("words",)
+    assert engine.live().count(Where(phrases=("treaty number",))) > 0
+    engine.close()
 
 
 def test_words_of_another_content_are_not_believed(connect: Callable[[], Engine], tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from semsearch.engines._address import Address
 from semsearch.errors import EngineAuthError, EngineError, EngineUnavailableError
@@ -16,7 +17,10 @@ from semsearch.errors import EngineAuthError, EngineError, EngineUnavailableErro
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["PORT", "Connection", "NotThereError"]
+__all__ = ["PORT", "WORDS", "Connection", "NotThereError"]
+
+WORDS = "words"
+"""The option of an address that names a folder for indexes of words."""
 
 PORT = 19530
 """Where a server is that names none."""
@@ -61,8 +65,9 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is, without a password."""
-        return str(self._address)
+        """Where the index is, without a password, but with the folder of its words: a command may name it so."""
+        shown, words = str(self._address), self._address.options.get(WORDS)
+        return shown if words is None else f"{shown}{'&' if '?' in shown else '?'}{urlencode({WORDS: words})}"
 
     @property
     def timeout(self) -> float:

@@ -15,15 +15,13 @@ from semsearch.engines import _client_words
 from semsearch.engines._address import Address
 from semsearch.engines._protocol import Capabilities, Collection
 from semsearch.engines.milvus._collection import MilvusCollection
-from semsearch.engines.milvus._connection import PORT, Connection, NotThereError
+from semsearch.engines.milvus._connection import PORT, WORDS, Connection, NotThereError
 from semsearch.engines.milvus._schema import KINDS, TEXTS, version_of
 from semsearch.engines.milvus._tables import Tables
 from semsearch.errors import EngineError, IndexLockedError, IndexNotFoundError
 from semsearch.storage.lock import writer_lock
 
 __all__ = ["MilvusEngine"]
-
-_WORDS = "words"  # the option of an address: a folder
 
 _held: dict[Path, list[MilvusEngine]] = {}
 _holding = threading.Lock()
@@ -245,7 +243,7 @@ class MilvusEngine:
         return collection
 
     def _words_folder(self) -> Path:
-        named = self._address.options.get(_WORDS)
+        named = self._address.options.get(WORDS)
         place = hashlib.blake2b(self._place.encode(), digest_size=10).hexdigest()
         return (Path(named) if named else cache_folder() / "words") / f"{self._address.name}-{place}"
 
