@@ -149,10 +149,11 @@ class Connection:
 
     def _let_go(self, client: MilvusClient | None) -> None:
         """Let go of a client, if it is still the one: another thread may have made a new one."""
-        if client is not None and client is self._client:
+        known = self._client
+        if known is not None and client is known:
             self._client = None
             with contextlib.suppress(Exception):
-                client.close()
+                known.close()
 
     def _translated(self, error: Exception, client: MilvusClient | None) -> EngineError:
         """Return what an error of the client is here. The connection is let go of where it is lost."""
