@@ -149,11 +149,11 @@ class Connection:
 
     def _let_go(self, client: MilvusClient | None) -> None:
         """Let go of a client, if it is still the one: another thread may have made a new one."""
-        known = self._client
-        if known is not None and client is known:
+        is_current = client is self._client
+        if client is not None and is_current:
             self._client = None
             with contextlib.suppress(Exception):
-                known.close()
+                client.close()
 
     def _translated(self, error: Exception, client: MilvusClient | None) -> EngineError:
         """Return what an error of the client is here. The connection is let go of where it is lost."""
