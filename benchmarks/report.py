@@ -21,7 +21,7 @@ from typing import Any, cast
 from benchmarks import costs
 from benchmarks.ann.figures import ann_table, draw_ann, synthetic_table
 from benchmarks.costs import table
-from benchmarks.engines.figures import engines_table, filters_table
+from benchmarks.engines.figures import engines_table, filters_table, quality_table
 from benchmarks.html import html_table
 from benchmarks.plots import COLOURS, plot
 from benchmarks.reading import reading_table
@@ -36,7 +36,7 @@ DOCUMENTS = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("ranking", "performance", "vector-search", "reliability", "scale", "reading/html")
+        for name in ("ranking", "performance", "vector-search", "reliability", "scale", "engines", "reading/html")
     ),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
@@ -227,6 +227,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "reliability": _of("reliability", reliability_table),
     "html": _of("html", html_table),
     "engines": _of("engines", engines_table),
+    "engines-quality": _of("engines-quality", quality_table),
     "engines-filters": _of("engines", filters_table),
     "scale-plans": plans_table,
     "scale-fits": fits_table,

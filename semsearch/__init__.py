@@ -28,6 +28,7 @@ from semsearch.errors import (
     IndexWriteError,
     ModelNotFoundError,
     SemsearchError,
+    WordsMissingWarning,
 )
 from semsearch.records import (
     Article,
@@ -101,6 +102,7 @@ __all__ = [
     "SemsearchError",
     "ShardReport",
     "WordMatch",
+    "WordsMissingWarning",
     "__version__",
     "build_index",
     "compare_corpus",

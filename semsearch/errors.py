@@ -40,6 +40,7 @@ __all__ = [
     "IndexWriteError",
     "ModelNotFoundError",
     "SemsearchError",
+    "WordsMissingWarning",
 ]
 
 
@@ -146,3 +147,7 @@ class EngineAuthError(EngineError):
 
 class EngineUnavailableError(EngineError):
     """The engine cannot be reached, is restarting, or did not answer in time: the same can be tried again."""
+
+
+class WordsMissingWarning(UserWarning):
+    """The words of an index in an engine are found by nobody now, so that rankings know nothing of them."""

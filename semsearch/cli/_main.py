@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,7 +17,7 @@ from semsearch.cli._reading import inspect, watch
 from semsearch.cli._scaling import embed_shards, export_shards, load_shards
 from semsearch.cli._search import query, similar
 from semsearch.cli._terminal import printable
-from semsearch.errors import SemsearchError
+from semsearch.errors import SemsearchError, WordsMissingWarning
 
 if TYPE_CHECKING:
     pass
@@ -36,6 +37,26 @@ Exit codes:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
+    with warnings.catch_warnings():
+        _show_ours_as_lines()
+        _run(arguments)
+
+
+def _show_ours_as_lines() -> None:
+    """Let a warning that is for people be a line as others are, without a place in the code."""
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **where: Any) -> None:
+        if issubclass(category, WordsMissingWarning):
+            click.echo(f"warning: {printable(str(message))}", err=True)
+        else:
+            show_others(message, category, *place, **where)
+
+    warnings.simplefilter("always", WordsMissingWarning)
+    warnings.showwarning = show
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         code = _commands.main(
             args=None if arguments is None else list(arguments), prog_name="semsearch", standalone_mode=False

@@ -12,6 +12,8 @@ import os
 import shutil
 import tempfile
 import threading
+import time
+import weakref
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,13 +26,14 @@ from semsearch.errors import IndexCorruptError, IndexWriteError
 from semsearch.lexical import LexicalIndex
 from semsearch.records import Passage
 from semsearch.storage import Archive, ArchiveWriter
+from semsearch.storage._files import sync_file, sync_folder, write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["ClientWords", "WordsMissingWarning", "build_words", "open_words", "remove"]
+__all__ = ["ClientWords", "build_words", "open_words", "remove"]
 
 _STAMP = "stamp.json"  # written last
 _ROWS = "rows.npy"  # of the articles, as the engine has them
@@ -38,10 +41,10 @@ _UNITS: tuple[Unit, ...] = ("articles", "passages")
 _FORMAT = 1
 _BLOCK = 64  # articles that are read at a time
 _NO_KEY = bytes(16)
-
-
-class WordsMissingWarning(UserWarning):
-    """The index of words is not on this machine: rankings know nothing of words."""
+_NEW = ".new-"
+_LEFT = 86_400.0  # seconds after which what is new was left by a process that was killed
+_DAMAGED = (IndexCorruptError, IndexWriteError, ValueError, IndexError)
+_building = threading.Lock()
 
 
 class Readable(Protocol):
@@ -61,7 +64,7 @@ class Readable(Protocol):
 
 
 class ClientWords:
-    """An index of words that was found. Threads may share it."""
+    """An index of words that was found. Threads may share it; its files are closed with the last one who uses it."""
 
     def __init__(self, folder: Path, stamp: str) -> None:
         """Open what :func:`build_words` made.
@@ -81,6 +84,7 @@ class ClientWords:
         except BaseException:
             self.archive.close()
             raise
+        self._closing = weakref.finalize(self, self.archive.close)
         begins = np.repeat(self.archive.article_starts, counts)
         self.passages: NDArray[np.int64] = (
             np.repeat(first_passage(self.rows), counts) + np.arange(len(begins), dtype=np.int64) - begins
@@ -90,8 +94,8 @@ class ClientWords:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close its files."""
-        self.archive.close()
+        """Close its files, though others may use them."""
+        self._closing()
 
     def of(self, unit: Unit) -> _UnitWords:
         """Return what finds articles or passages."""
@@ -180,9 +184,13 @@ def open_words(folder: Path, stamp: str) -> ClientWords | None:
     if _stamp_of(folder) != stamp:
         return None
     try:
-        return ClientWords(folder, stamp)
+        found = ClientWords(folder, stamp)
     except (OSError, ValueError, EOFError, IndexCorruptError):
         return None
+    if _stamp_of(folder) != stamp:  # another process has put another one there meanwhile
+        found.close()
+        return None
+    return found
 
 
 def _stamp_of(folder: Path) -> str | None:
@@ -203,7 +211,7 @@ def remove(folder: Path) -> None:
 def build_words(collection: Readable, folder: Path, stamp: str) -> None:
     """Make the index of words of a collection, in the place of what is in ``folder``.
 
-    What is there and has not changed is taken over.
+    What is there and has not changed is taken over. Other processes are kept from writing by whoever calls this.
 
     Raises:
         IndexWriteError: If it cannot be written.
@@ -211,31 +219,56 @@ def build_words(collection: Readable, folder: Path, stamp: str) -> None:
     languages = json.loads(collection.read_state("languages") or '["en"]')
     if str(folder).startswith(os.devnull):
         return
+    with _building:
+        _remove_left(folder.parent)
+        before = _before(folder)
+        if before is not None:
+            # If it is damaged nothing is taken over; if the disk is full it is so again.
+            with contextlib.closing(before), contextlib.suppress(*_DAMAGED):
+                _build(collection, folder, stamp, before, languages)
+                return
+        _build(collection, folder, stamp, None, languages)
+
+
+def _build(
+    collection: Readable, folder: Path, stamp: str, before: ClientWords | None, languages: Sequence[str]
+) -> None:
+    temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-    except OSError as error:
-        raise IndexWriteError(folder, f"the index of words cannot be written ({error})") from error
-    before = _before(folder)
-    try:
-        _write(collection, temporary, before, folder, languages)
-        (temporary / _STAMP).write_text(json.dumps({"format": _FORMAT, "stamp": stamp}), encoding="utf-8")
+        temporary = Path(tempfile.mkdtemp(prefix=_NEW, dir=folder.parent))
+        _write(collection, temporary / _NEW, before, folder, languages)
+        for path in (temporary / _NEW).rglob("*"):
+            (sync_folder if path.is_dir() else sync_file)(path)
+        sync_folder(temporary / _NEW)
+        write_durably(temporary / _NEW / _STAMP, json.dumps({"format": _FORMAT, "stamp": stamp}).encode())
         if before is not None:
             before.close()
-            before = None
-        remove(folder)
-        temporary.rename(folder)
+        if folder.exists():  # it goes in one step: who opens it finds all of it, or nothing
+            folder.rename(temporary / "before")
+        (temporary / _NEW).rename(folder)
     except OSError as error:
-        raise IndexWriteError(folder, f"the index of words cannot be written ({error})") from error
+        raise IndexWriteError(
+            folder,
+            f"the index of words cannot be written ({error}): free space, allow writing there, or name another folder "
+            "in SEMSEARCH_CACHE",
+        ) from error
     finally:
-        if before is not None:
-            before.close()
-        remove(temporary)
+        if temporary is not None:
+            remove(temporary)
 
 
 def _before(folder: Path) -> ClientWords | None:
     stamp = _stamp_of(folder)
     return None if stamp is None else open_words(folder, stamp)
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove what processes that were killed have left."""
+    with contextlib.suppress(OSError):
+        for path in parent.glob(f"{_NEW}*"):
+            if time.time() - path.stat().st_mtime > _LEFT:
+                remove(path)
 
 
 def _write(
@@ -245,6 +278,7 @@ def _write(
     if before is not None:
         digests = before.archive.known.digests
         known = {row: (at, digests[at]) for at, row in enumerate(before.rows.tolist())}
+    folder.mkdir(mode=0o700)
     writer = ArchiveWriter(folder, None if before is None else before.archive)
     try:
         rows = _add_articles(collection, writer, known)
@@ -271,10 +305,13 @@ def _add_articles(collection: Readable, writer: ArchiveWriter, known: dict[int, 
         if waiting:
             articles, spans = collection.articles(waiting), collection.spans(waiting)
             for row in waiting:
+                if row not in articles:  # taken out meanwhile: then the stamp is another one soon
+                    continue
                 one = articles[row]
                 text = one.article.text
                 passages = [Passage(text[start:end], paragraph, start, end) for paragraph, start, end in spans[row]]
                 writer.add(one.article, one.place, passages, [_NO_KEY] * len(passages))
+                rows.append(row)
             waiting.clear()
 
     for _, found in collection.entries():
@@ -282,11 +319,11 @@ def _add_articles(collection: Readable, writer: ArchiveWriter, known: dict[int, 
         if digest == found.digest:
             read()
             writer.take_over(at)
+            rows.append(found.row)
         else:
             waiting.append(found.row)
             if len(waiting) >= _BLOCK:
                 read()
-        rows.append(found.row)
     read()
     return rows
 

@@ -237,8 +237,8 @@ class Collection(Protocol):
 
         Returns:
             Rows and cosines, highest first and equal ones in the order of the rows; ``k``, or as many as there are. The
-            cosines are those of the float16 vectors, added up in float64, as :class:`~semsearch.dense.DenseIndex` has
-            them. ``recall`` is the share of the nearest that is to be found on the average.
+            cosines are those of the float16 vectors to within 1e-6, and the same for the same vector. ``recall`` is
+            the share of the nearest that is to be found on the average.
         """
 
     def best_passages(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from semsearch.analysis import Analyzer
-from semsearch.engines import Collection, Engine, Unit, Where, article_of, first_passage
+from semsearch.engines import Collection, Engine, Unit, Where, Words, article_of, first_passage
 from semsearch.engines.state import read_codec, read_field_names, read_languages, read_manifest
-from semsearch.errors import EngineError, EngineUnavailableError
+from semsearch.errors import EngineError, EngineUnavailableError, WordsMissingWarning
 from semsearch.filters import And, Comparison, Exists, Filter, Not, Or
 from semsearch.records import Passage
 from semsearch.searching._source import Terms
@@ -56,17 +56,12 @@ class EngineSource:
         self._collection: Collection = engine.live()
         self.manifest: Manifest = read_manifest(self._collection)
         self._codec = read_codec(self._collection)
-        self._words = {unit: self._collection.words(unit) for unit in ("passages", "articles")}
         self._unknown = NoTerms(Analyzer(read_languages(self._collection)))
         self._rows: _Remembered[_Row] = _Remembered()
         self._texts: _Remembered[str] = _Remembered()
         self._candidates: list[int] = []  # whose vectors were asked for last: soon some of their texts will be
-        if None in self._words.values():
-            warnings.warn(
-                f"{engine.address}: the ranking knows nothing of words, only of vectors: the engine cannot find them, "
-                "and there is no index of them on this machine ('semsearch repair' makes one where that helps)",
-                stacklevel=4,
-            )
+        self._warned = False
+        self._words("passages", stacklevel=5)
 
     @property
     def keeps_tokens(self) -> bool:
@@ -75,26 +70,50 @@ class EngineSource:
     def __len__(self) -> int:
         return self._collection.count()  # not the manifest's: an update may have been since it was read
 
+    def _words(self, unit: Unit, stacklevel: int = 2) -> Words | None:
+        """Return what finds words now: it may come and go while the index changes. That it is gone is said once."""
+        words = self._collection.words(unit)
+        if words is None and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self._engine.address}: the ranking knows nothing of words, as no index of them as they are now is "
+                f"on this machine: 'semsearch repair --index {self._engine.address}' makes it",
+                WordsMissingWarning,
+                stacklevel=stacklevel,
+            )
+        return words
+
     def terms(self, unit: Unit) -> Terms:
-        return self._words[unit] or self._unknown
+        words = self._words(unit)
+        return self._unknown if words is None else words
 
     def find_words(
         self, unit: Unit, text: str, k: int, allowed: Where | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        words = self._words[unit]
+        words = self._words(unit)
         if words is None:
             return np.empty(0, np.int64), np.empty(0)
         return words.search(text, k, where=allowed)
+
+    def require_words(self) -> None:
+        if self._words("passages") is None:
+            raise self._no_words("ask in another mode than lexical")
+
+    def _no_words(self, otherwise: str) -> EngineError:
+        address = self._engine.address
+        return EngineError(
+            address,
+            f"finds no words, as there is no index of them on this machine: 'semsearch repair --index {address}' makes "
+            f"it; or {otherwise}",
+        )
 
     def allowed(self, filter_: Filter | None, phrases: tuple[str, ...], *, without: int | None = None) -> Where | None:
         if filter_ is None and not phrases and without is None:
             return None
         if filter_ is not None:
             self._require_fields(filter_)
-        if phrases and self._words["passages"] is None:
-            raise EngineError(
-                self._engine.address, "finds no words as they stand: ask without quotation marks (phrases=False)"
-            )
+        if phrases and self._words("passages") is None:
+            raise self._no_words("ask without quotation marks (phrases=False)")
         return Where(filter_, phrases, without=() if without is None else (without,))
 
     def _require_fields(self, filter_: Filter) -> None:

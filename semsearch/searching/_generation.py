@@ -59,6 +59,9 @@ class GenerationSource:
             allowed = np.logical_or.reduceat(allowed, self._starts)
         return self._words[unit].search(text, k, allowed=allowed)
 
+    def require_words(self) -> None:
+        """Do nothing: an index in a folder has them."""
+
     def allowed(self, filter_: Filter | None, phrases: tuple[str, ...], *, without: int | None = None) -> _Mask | None:
         if filter_ is None and not phrases and without is None:
             return None

@@ -79,6 +79,7 @@ class Retrieval:
             recall: The share of the nearest passages that the search by vectors is to find.
         """
         if mode == "lexical":
+            self._source.require_words()
             rows, scores = self._source.find_words("passages", question.query.text, depth, allowed)
             scores /= self._source.terms("passages").highest_score(question.query.text) or 1
             return Ranked(rows, scores, {"lexical": scores}, complete=len(rows) < depth)

@@ -64,6 +64,9 @@ class Source(Protocol):
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Find the articles or passages that share a word with a text: rows and BM25 scores, highest first."""
 
+    def require_words(self) -> None:
+        """Raise an EngineError if nobody finds words here."""
+
     def allowed(self, filter_: Filter | None, phrases: tuple[str, ...], *, without: int | None = None) -> Allowed:
         """Return which passages a filter and phrases leave, without those of one article.
 

@@ -12,7 +12,10 @@ import pytest
 from semsearch.engines import Collection, Engine, open_engine
 from tests.engines import contract
 from tests.engines.batches import in_portions, standard_articles
+from tests.engines.milvus_server import MilvusServer
+from tests.engines.milvus_server import why_not as why_no_milvus
 from tests.engines.plain import Plain
+from tests.torture.figures import LONG
 
 ENGINES = ["embedded", "postgres", "milvus", "milvus-lite"]
 _numbers = itertools.count()
@@ -33,6 +36,15 @@ class Place(NamedTuple):
         return open_engine(self.address(name))
 
 
+@pytest.fixture(scope="session")
+def milvus_server() -> Iterator[MilvusServer]:
+    """The one server of Milvus, which lets in only whom it knows: it takes half a minute to start."""
+    pytest.importorskip("pymilvus")
+    _skip(why_no_milvus())
+    with MilvusServer(users=True) as server:
+        yield server
+
+
 @pytest.fixture(scope="session", params=ENGINES)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """An engine that runs."""
@@ -42,18 +54,13 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Place(kind, lambda name: str(folder / name))
     elif kind == "postgres":
         pytest.importorskip("psycopg")
-        from tests.engines.postgres_server import PostgresServer, why_not
+        from tests.engines import postgres_server
 
-        _skip(why_not())
-        with PostgresServer() as server:
+        _skip(postgres_server.why_not())
+        with postgres_server.PostgresServer() as server:
             yield Place(kind, server.address)
     elif kind == "milvus":
-        pytest.importorskip("pymilvus")
-        from tests.engines.milvus_server import MilvusServer, why_not
-
-        _skip(why_not())
-        with MilvusServer() as server:
-            yield Place(kind, server.address)
+        yield Place(kind, request.getfixturevalue("milvus_server").address)
     else:
         pytest.importorskip("pymilvus")
         pytest.importorskip("milvus_lite")
@@ -64,6 +71,13 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _skip(reason: str | None) -> None:
     if reason is not None:
         pytest.skip(reason)
+
+
+@pytest.fixture
+def but_milvus(place: Place) -> None:
+    """Leave a test out where a version takes seconds to make and others have most of it; not in ``make torture``."""
+    if place.kind == "milvus" and not LONG:
+        pytest.skip("a part of the long version: SEMSEARCH_TORTURE=1")
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
+import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -13,17 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsearch import Article, EngineAuthError, EngineError, EngineUnavailableError
+from semsearch import Article, EngineAuthError, EngineError, EngineUnavailableError, IndexNotFoundError
 from semsearch.dense import mean_direction, unit_rows
 from semsearch.engines import Batch, Collection, Engine, EngineArticle, Where, first_passage, open_engine
 from semsearch.filters import Comparison, Exists, Filter, Not
 from semsearch.storage import content_digest
-from tests.engines.milvus_server import MilvusServer, why_not
+from tests.engines.milvus_server import PASSWORD, MilvusServer, why_not
 from tests.filters_random import TEXTS, matches, random_article, random_filter
 
 pytest.importorskip("pymilvus", reason="needs the client of Milvus: pip install 'semsearch[milvus]'")
 
-from semsearch.engines._client_words import WordsMissingWarning
 from semsearch.engines.milvus import _where
 from semsearch.engines.milvus._schema import pieces_of
 
@@ -31,10 +31,10 @@ needs_server = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 DIMENSION = 16
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MilvusServer]:
-    with MilvusServer() as running:
-        yield running
+@pytest.fixture(name="server")
+def running_server(milvus_server: MilvusServer) -> MilvusServer:
+    """The one of all tests: who kills it starts it again."""
+    return milvus_server
 
 
 @pytest.fixture(params=[pytest.param("server", marks=needs_server), "lite"])
@@ -225,6 +225,41 @@ def test_a_version_that_was_let_go_of_in_milvus_is_loaded_again(server: MilvusSe
         engine.close()
 
 
+def test_a_version_that_is_published_again_leaves_the_one_before(connect: Callable[[], Engine]) -> None:
+    engine = connect()
+    before = fill(engine, batch(range(5)), load="first")
+    version = engine.begin("second")
+    version.write_state("languages", '["en"]')
+    version.upsert(batch([7]))
+    version.flush()
+    for _ in range(2):  # as if no answer had come
+        engine.publish(version)
+        assert engine.live().count() == 3
+        assert before.count() == 15
+
+
+def test_what_the_client_refuses_is_not_taken_for_a_server_that_is_away(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="the server refuses") as error:
+        open_engine(f"milvus-lite://{tmp_path}/no-such-ending/own")
+    assert not isinstance(error.value, EngineUnavailableError)
+
+
+def test_the_clients_log_is_kept_from_our_calls_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("milvus_lite")
+    from pymilvus import MilvusClient, MilvusException
+
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own")
+    with pytest.raises(IndexNotFoundError):
+        engine.live()
+    assert [record.name for record in caplog.records if record.name.startswith("pymilvus")] == []
+    client = MilvusClient(str(tmp_path / "other.db"))
+    with pytest.raises(MilvusException):
+        client.describe_collection("nowhere")
+    client.close()
+    assert "pymilvus.decorators" in {record.name for record in caplog.records}
+    engine.close()
+
+
 def test_nobody_at_an_address_is_told_at_once() -> None:
     start = time.monotonic()
     with pytest.raises(EngineUnavailableError, match=r"milvus://127\.0\.0\.1:9/news: the server cannot be reached"):
@@ -322,26 +357,26 @@ def test_the_same_rows_put_in_again_and_again_are_there_once(server: MilvusServe
 
 
 @needs_server
-def test_who_is_not_known_is_not_let_in() -> None:
-    with MilvusServer(users=True) as server:
-        for address in (
-            server.address("news", user="root", password="wrong"),  # noqa: S106
-            server.address("news", user="nobody", password="secret"),  # noqa: S106
-        ):
-            with pytest.raises(EngineAuthError) as error:
-                open_engine(address)
-            assert "wrong" not in str(error.value)
-            assert "secret" not in str(error.value)
-        engine = open_engine(server.address("news"))
-        assert engine.begin("load").count() == 0
-        assert "Milvus" not in engine.address
-        engine.close()
+def test_who_is_not_known_is_not_let_in(server: MilvusServer) -> None:
+    for address in (
+        server.address("users", user="root", password="wrong"),  # noqa: S106
+        server.address("users", user="nobody", password="secret"),  # noqa: S106
+    ):
+        with pytest.raises(EngineAuthError) as error:
+            open_engine(address)
+        assert "wrong" not in str(error.value)
+        assert "secret" not in str(error.value)
+    engine = open_engine(server.address("users"))
+    assert engine.begin("load").count() == 0
+    assert PASSWORD not in engine.address
+    engine.remove()
+    engine.close()
 
 
 # --- words on this machine --------------------------------------------------------------------------------------
 
 
-def test_words_that_are_not_on_this_machine_are_missed_loudly_and_made_again(
+def test_words_that_are_not_on_this_machine_are_missed_and_made_again(
     connect: Callable[[], Engine], tmp_path: Path
 ) -> None:
     engine = connect()
@@ -355,11 +390,7 @@ def test_words_that_are_not_on_this_machine_are_missed_loudly_and_made_again(
     folder.rename(tmp_path / "elsewhere")
     elsewhere = connect()
     live = elsewhere.live()
-    with pytest.warns(WordsMissingWarning, match=r"not on this machine.*semsearch repair --index milvus"):
-        assert live.words("passages") is None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert live.words("passages") is None  # it is said once
+    assert live.words("passages") is None
     assert elsewhere.capabilities.words == "none"
     with pytest.raises(EngineError, match="a phrase is looked for in the index of words"):
         live.count(Where(phrases=("treaty number",)))
@@ -369,19 +400,84 @@ def test_words_that_are_not_on_this_machine_are_missed_loudly_and_made_again(
     assert live.words("passages") is not None
 
 
+def test_the_command_that_makes_words_names_their_folder(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own?words={tmp_path / 'my words'}")
+    fill(engine, batch(range(5)))
+    shutil.rmtree(tmp_path / "my words")
+    with pytest.raises(EngineError, match="semsearch repair") as error:
+        open_engine(engine.address).live().count(Where(phrases=("treaty number",)))
+    named = re.search(r"--index (\S+)'", str(error.value))
+    assert named is not None
+    assert open_engine(named[1]).repair() == ("words",)
+    assert engine.live().count(Where(phrases=("treaty number",))) > 0
+    engine.close()
+
+
 def test_words_of_another_content_are_not_believed(connect: Callable[[], Engine], tmp_path: Path) -> None:
     live = fill(connect(), batch(range(5)))
     (stamp,) = (tmp_path / "words").rglob("stamp.json")
     before = stamp.read_bytes()
     live.upsert(batch([9]))  # and no flush, as if the writer had been killed
-    with pytest.warns(WordsMissingWarning):
-        assert connect().live().words("articles") is None
+    assert connect().live().words("articles") is None
     live.flush()
     words = connect().live().words("articles")
     assert words is not None
     assert words.search("treaty", 10)[0].tolist() == [0, 1, 2, 3, 4, 9]
     stamp.write_bytes(before)
     assert connect().repair() == ("words",)
+
+
+def test_words_made_in_the_middle_of_an_update_are_not_believed_after_it(connect: Callable[[], Engine]) -> None:
+    live = fill(connect(), batch(range(5)))
+    live.upsert(batch([9]))
+    assert connect().repair() == ("words",)
+    live.upsert(batch([10]))
+    live.flush()
+    words = connect().live().words("articles")
+    assert words is not None
+    assert words.search("treaty", 10)[0].tolist() == [0, 1, 2, 3, 4, 9, 10]
+
+
+def test_words_that_somebody_has_go_on_when_others_take_their_place(connect: Callable[[], Engine]) -> None:
+    live = fill(connect(), batch(range(5)))
+    before = live.words("articles")
+    assert before is not None
+    live.upsert(batch([9]))
+    live.flush()
+    after = live.words("articles")
+    assert after is not None
+    where = Where(filter=Exists(("title",)))
+    assert before.search("treaty", 10, where=where)[0].tolist() == [0, 1, 2, 3, 4]
+    assert after.search("treaty", 10, where=where)[0].tolist() == [0, 1, 2, 3, 4, 9]
+
+
+def test_words_that_are_damaged_somewhere_are_made_anew(tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    engine = open_engine(f"milvus-lite://{tmp_path}/lite.db/own?words={tmp_path / 'words'}")
+    live = fill(engine, batch(range(1200), passages=1))
+    (file,) = (tmp_path / "words").rglob("articles.sqlite")
+    content = bytearray(file.read_bytes())
+    content[32_768:-32_768] = bytes(len(content) - 65_536)
+    file.write_bytes(content)
+    live.upsert(batch([7, 2000], passages=1))
+    live.flush()
+    words = live.words("articles")
+    assert words is not None
+    assert len(words) == 1201
+    engine.close()
+
+
+def test_a_file_has_its_words_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("milvus_lite")
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for address in (f"milvus-lite://{tmp_path}/lite.db/own", "milvus-lite://lite.db/own"):
+        engine = open_engine(address)
+        if address.startswith("milvus-lite:///"):
+            fill(engine, batch(range(5)))
+        assert engine.live().words("articles") is not None
+        engine.close()
 
 
 @pytest.mark.parametrize("name", ["articles.sqlite", "rows.npy", "passages.npy", "articles/meta.json"])

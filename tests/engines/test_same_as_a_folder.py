@@ -12,6 +12,7 @@ import pytest
 
 import semsearch
 from semsearch import Article, Hit, Searcher, build_index, open_index, update_index
+from semsearch.addresses import shown
 from semsearch.building import compare_corpus
 from semsearch.embedders import load_embedder
 from semsearch.engines import Engine, describe_index
@@ -133,6 +134,33 @@ def test_the_commands_take_an_address(run: Run, address: str, corpus: Path) -> N
 
 
 @pytest.mark.usefixtures("searchers")
+def test_words_that_are_not_on_this_machine_are_missed_in_one_line(
+    place: Place, run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not place.kind.startswith("milvus"):
+        pytest.skip("it finds words itself")
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "empty"))
+    question = ("query", QUERIES[0], "-k", "3", "--index", address)
+    known = shown(address)
+    remedy = f"'semsearch repair --index {known}' makes it"
+    answered = run(*question)
+    assert (answered.code, len(answered.lines())) == (0, 3)
+    (line,) = answered.err.splitlines()
+    assert line.startswith(f"warning: {known}: the ranking knows nothing of words")
+    assert line.endswith(remedy)
+    for refused in (run(*question, "--mode", "lexical"), run("query", '"the harbour"', "--index", address)):
+        assert refused.code == 8
+        assert refused.out == ""
+        assert refused.err.count("warning: ") == 1
+        assert remedy in refused.err.splitlines()[-1]
+    assert run("repair", "--index", address).only()["mended"] == ["words"]
+    for mode in MODES:
+        answered = run(*question, "--mode", mode)
+        assert (answered.code, len(answered.lines()), answered.err) == (0, 3, "")
+    assert run("repair", "--index", address).only()["mended"] == []
+
+
+@pytest.mark.usefixtures("searchers")
 def test_an_evaluation_gives_the_same_measures(address: str, corpus_index: Path) -> None:
     judged = load_dataset(ROOT / "benchmarks" / "corpus-queries")
     judged = replace(judged, queries=dict(list(judged.queries.items())[::8]))
@@ -189,6 +217,25 @@ def test_updates_and_rebuilds_are_as_in_a_folder(index: str, tmp_path: Path) -> 
         with pytest.raises(semsearch.CorpusError, match="no article would be left"):
             update_index(where, remove=["a1", "a3"], embedder=embedder)
     agree(*(_asked(where, embedder, "harbour bridge") for where in (folder, index)))
+
+
+def test_a_searcher_that_is_open_sees_the_update(place: Place, index: str) -> None:
+    if place.kind == "embedded":
+        pytest.skip("a generation never changes")
+    embedder = TokenWordEmbedder()
+    build_index(FIRST, index, embedder=embedder)
+    with open_index(index, embedder=embedder) as searcher:
+        for mode in MODES:
+            assert "a2" in [hit.article.id for hit in searcher.search("guard the budget", 3, mode=mode)]
+        update_index(
+            index, add=[article(3, "Rain fell on the harbour.", title="Rain")], remove=["a2"], embedder=embedder
+        )
+        with contextlib.suppress(semsearch.EngineError):  # it may say once that it has changed
+            searcher.search("guard the budget", 9)
+        for mode in MODES:
+            found = {hit.article.id for hit in searcher.search("guard rain harbour", 9, mode=mode)}
+            assert "a3" in found
+            assert "a2" not in found
 
 
 def _asked(index: str | Path, embedder: TokenWordEmbedder, query: str) -> list[Hit]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,7 +81,6 @@ class MilvusCollection:
         self._marked = False  # whether the stamp of the words was changed since the last flush
         self._words: _client_words.ClientWords | None = None
         self._looked = -_FRESH
-        self._warned = False
 
     @property
     def name(self) -> str:
@@ -97,6 +95,8 @@ class MilvusCollection:
     def open(self) -> None:
         """Load it, and wait until what others have written is seen."""
         self._tables.load()
+        for kind in KINDS:
+            self._tables.wrote(kind)
         with ThreadPoolExecutor(len(KINDS)) as threads:  # each waits for the same tick
             list(threads.map(lambda kind: self._tables.has(kind) and self._tables.count(kind), KINDS))
 
@@ -223,17 +223,22 @@ class MilvusCollection:
         """Say that an index of words that is of this version is so no more."""
         with self._lock:
             if not self._marked:
-                self.write_state(_STAMP, uuid.uuid4().hex)
+                self._stamp_anew()
                 self._marked = True
-                self._looked = -_FRESH
+
+    def _stamp_anew(self) -> None:
+        self.write_state(_STAMP, uuid.uuid4().hex)
+        self._looked = -_FRESH
 
     def flush(self) -> None:
         """Return when everything that was put in can be found, and is indexed for it, by its words too."""
         self.prepare()
+        with self._lock:
+            if self._marked:  # an index of words that another process made meanwhile is of something between
+                self._stamp_anew()
+                self._marked = False
         self._tables.flush()
         self._search.forget()
-        with self._lock:
-            self._marked = False
         if not self.has_words:
             self.build_words()
 
@@ -330,9 +335,15 @@ class MilvusCollection:
             for row in self._tables.rows(PASSAGES, "row", wanted, ["row", *columns], block=block):
                 found[int(row["row"])] = row
         if len(found) < len(wanted):
-            missing = next(row for row in wanted if row not in found)
-            raise EngineError(self._connection.address, f"there is no passage {missing} in {self._version}")
+            raise self._gone("passage", next(row for row in wanted if row not in found))
         return found
+
+    def _gone(self, what: str, row: int) -> EngineError:
+        """Return the error for a row that is not there; words may have found it that are out of date."""
+        self._looked = -_FRESH
+        return EngineError(
+            self._connection.address, f"there is no {what} {row} in {self._version}: if it changes now, ask again"
+        )
 
     def _codes(self, found: Sequence[dict[str, Any]]) -> list[NDArray[np.uint8]]:
         texts = self._whole(
@@ -392,7 +403,7 @@ class MilvusCollection:
         found = self._article_rows(rows.tolist(), ["row", "vector"], block=_MOST_PLAIN)
         for row in rows.tolist():
             if row not in found:
-                raise EngineError(self._connection.address, f"there is no article {row} in {self._version}")
+                raise self._gone("article", row)
         return vectors_from([found[row]["vector"] for row in rows.tolist()])
 
     def find(self, ids: Sequence[str]) -> dict[str, Found]:
@@ -465,19 +476,9 @@ class MilvusCollection:
         return self._found_words() is not None
 
     def words(self, unit: Unit) -> Words | None:
-        """Return what finds articles or passages by their words; None, and a warning, if it is not on this machine."""
+        """Return what finds articles or passages by their words as they are now; None if it is not on this machine."""
         found = self._found_words()
-        if found is not None:
-            return found.of(unit)
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"{self._connection.address}: the index of words is not on this machine, so rankings know nothing of "
-                f"words; 'semsearch repair --index {self._connection.address}' makes it",
-                _client_words.WordsMissingWarning,
-                stacklevel=2,
-            )
-        return None
+        return None if found is None else found.of(unit)
 
     def _found_words(self) -> _client_words.ClientWords | None:
         """Return the index of words, opened anew where what it is of has changed."""
@@ -486,10 +487,8 @@ class MilvusCollection:
                 return self._words
             stamp = self.read_state(_STAMP)
             if self._words is None or self._words.stamp != stamp:
-                before, self._words = self._words, None
+                # The one before is not closed: another thread may be asking it.
                 self._words = None if stamp is None else _client_words.open_words(self._words_folder, stamp)
-                if before is not None:
-                    before.close()
             self._looked = time.monotonic()
             return self._words
 
@@ -497,7 +496,7 @@ class MilvusCollection:
         """Make the index of words on this machine."""
         with self._lock:
             if self.read_state(_STAMP) is None:
-                self.write_state(_STAMP, uuid.uuid4().hex)
+                self._stamp_anew()
             _client_words.build_words(self, self._words_folder, self._stamp())
             self._looked = -_FRESH
 

@@ -6,8 +6,10 @@ import contextlib
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from semsearch.engines._address import Address
 from semsearch.errors import EngineAuthError, EngineError, EngineUnavailableError
@@ -15,22 +17,28 @@ from semsearch.errors import EngineAuthError, EngineError, EngineUnavailableErro
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
 
-__all__ = ["Connection", "NotThereError"]
+__all__ = ["PORT", "WORDS", "Connection", "NotThereError"]
 
-_PORT = 19530
+WORDS = "words"
+"""The option of an address that names a folder for indexes of words."""
+
+PORT = 19530
+"""Where a server is that names none."""
+
 _TLS_FILES = ("ca_pem_path", "client_pem_path", "client_key_path", "server_pem_path", "server_name")
 """Options of an address that the client takes as they are."""
 
 # Milvus's own numbers of errors; those from 100 on are of 2.3 and later.
 _NOT_THERE = {100, 1600}
 _UNAVAILABLE = {
-    *(1, 2, 4, 8),  # not ready, unavailable, too many requests, too fast
+    *(2, 4, 8),  # unavailable, too many requests, too fast; 1 is not ready, but also all that the client refuses
     *(101, 103, 106),  # of a collection: not loaded, not fully loaded, just being loaded
     *(201, 202, 400, 401, 402, 403),  # partitions and replicas that are not loaded or not available
     *(500, 501, 502, 503, 600, 601, 602),  # channels and segments that are on their way to another node
     *(900, 901, 902, 2000),  # nodes that are gone
 }
 _NOT_ALLOWED = {1400, 1401, 1402, 1800}
+_LOGGERS = ("pymilvus.decorators", "pymilvus.client.connection_manager", "pymilvus.client.grpc_handler")
 _MOST_SAID = 250  # characters
 _SAYS_UNAVAILABLE = re.compile(
     r"unavailable|not ready|not healthy|deadline exceeded|connection refused|connect failed|closed channel|"
@@ -57,8 +65,9 @@ class Connection:
 
     @property
     def address(self) -> str:
-        """Where the server is, without a password."""
-        return str(self._address)
+        """Where the index is, without a password, but with the folder of its words: a command may name it so."""
+        shown, words = str(self._address), self._address.options.get(WORDS)
+        return shown if words is None else f"{shown}{'&' if '?' in shown else '?'}{urlencode({WORDS: words})}"
 
     @property
     def timeout(self) -> float:
@@ -87,19 +96,21 @@ class Connection:
             NotThereError: If there is no collection or alias with that name.
             EngineError: If it refuses for another reason.
         """
+        client = None
         try:
-            client = self._connected()
-            return getattr(client, method)(*args, timeout=timeout or self.timeout, **options)
+            with _quietly():
+                client = self._connected()
+                return getattr(client, method)(*args, timeout=timeout or self.timeout, **options)
         except EngineError:
             raise
         except Exception as error:
-            raise self._translated(error) from error
+            raise self._translated(error, client) from error
 
     def close(self) -> None:
         """Let go of it for good."""
         with self._lock:
             self._closed = True
-            self._let_go()
+            self._let_go(self._client)
 
     def _connected(self) -> MilvusClient:
         with self._lock:
@@ -116,7 +127,6 @@ class Connection:
             raise EngineError(
                 self.address, "an index in Milvus needs its client: pip install 'semsearch[milvus]'"
             ) from None
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs each error that it raises
         where = self._address
         if self.is_lite:
             try:
@@ -129,7 +139,7 @@ class Connection:
         if where.user is None and where.password:
             token = where.password  # an API key
         return MilvusClient(
-            f"{'https' if tls else 'http'}://{_host(where.host)}:{where.port or _PORT}",
+            f"{'https' if tls else 'http'}://{_host(where.host)}:{where.port or PORT}",
             token=token,
             db_name=where.database,
             timeout=self.timeout,
@@ -137,13 +147,15 @@ class Connection:
             **{name: where.options[name] for name in _TLS_FILES if name in where.options},
         )
 
-    def _let_go(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+    def _let_go(self, client: MilvusClient | None) -> None:
+        """Let go of a client, if it is still the one: another thread may have made a new one."""
+        is_current = client is self._client
+        if client is not None and is_current:
+            self._client = None
             with contextlib.suppress(Exception):
                 client.close()
 
-    def _translated(self, error: Exception) -> EngineError:
+    def _translated(self, error: Exception, client: MilvusClient | None) -> EngineError:
         """Return what an error of the client is here. The connection is let go of where it is lost."""
         import grpc
 
@@ -166,13 +178,32 @@ class Connection:
         lost = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
         if states & lost or numbers & {2} or "closed channel" in said:
             with self._lock:
-                self._let_go()
+                self._let_go(client)
             return EngineUnavailableError(self.address, f"the server cannot be reached ({said})")
         if states & {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED}:
             return EngineUnavailableError(self.address, f"the server did not answer within {self.timeout:g} s ({said})")
         if numbers & _UNAVAILABLE or _SAYS_UNAVAILABLE.search(said) or isinstance(error, OSError):
             return EngineUnavailableError(self.address, f"the server cannot answer now ({said})")
         return EngineError(self.address, f"the server refuses ({said})")
+
+
+_calling = threading.local()
+
+
+def _is_not_ours(_: logging.LogRecord) -> bool:
+    return not getattr(_calling, "now", False)
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the client from logging, in this thread alone: it logs each error that it raises, with a traceback."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_not_ours)  # once
+    _calling.now = True
+    try:
+        yield
+    finally:
+        _calling.now = False
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -15,15 +15,13 @@ from semsearch.engines import _client_words
 from semsearch.engines._address import Address
 from semsearch.engines._protocol import Capabilities, Collection
 from semsearch.engines.milvus._collection import MilvusCollection
-from semsearch.engines.milvus._connection import Connection, NotThereError
+from semsearch.engines.milvus._connection import PORT, WORDS, Connection, NotThereError
 from semsearch.engines.milvus._schema import KINDS, TEXTS, version_of
 from semsearch.engines.milvus._tables import Tables
 from semsearch.errors import EngineError, IndexLockedError, IndexNotFoundError
 from semsearch.storage.lock import writer_lock
 
 __all__ = ["MilvusEngine"]
-
-_WORDS = "words"  # the option of an address: a folder
 
 _held: dict[Path, list[MilvusEngine]] = {}
 _holding = threading.Lock()
@@ -84,24 +82,39 @@ class MilvusEngine:
 
     def publish(self, version: Collection) -> None:
         """Make a version the live one. The one before is kept, those before it go."""
-        live = self._leads_to(self._alias)
+        live, before = self._leads_to(self._alias), self._leads_to(self._alias_before)
         if not isinstance(version, MilvusCollection):
             raise ValueError(f"expected a version that this engine began, not {version!r}")
         version.prepare()
         if live is not None and live != version.name:
             self._lead(self._alias_before, live)
-        if live != version.name:
+            before = live
+        if live != version.name:  # else no answer came the first time, and the one before is still to be kept
             self._lead(self._alias, version.name)
         for other in self._versions():
-            if other not in (live, version.name):
+            if other not in (before, version.name):
                 self._drop(other)
 
     def repair(self) -> tuple[str, ...]:
-        """Make the index of words on this machine, if it is missing."""
+        """Make the index of words on this machine, if it is missing.
+
+        Raises:
+            IndexLockedError: If another process of this machine writes to the index, and with it the words.
+            EngineError: If they could not be made.
+        """
         live = self._open_live()
         if live.has_words:
             return ()
-        live.build_words()
+        with self._locked():
+            if not live.has_words:  # nor has the process before made them
+                live.open()
+                live.build_words()
+        if not live.has_words:
+            raise EngineError(
+                self.address,
+                "there is no index of words yet: the index was changed meanwhile ('semsearch repair' again, later), or "
+                "this machine has no folder for it (name one in SEMSEARCH_CACHE)",
+            )
         return ("words",)
 
     def lock(self) -> AbstractContextManager[None]:
@@ -119,7 +132,7 @@ class MilvusEngine:
 
     def _hold(self, folder: Path) -> None:
         with _holding:
-            if folder not in _held and str(cache_folder()) != os.devnull:
+            if folder not in _held and not str(folder).startswith(os.devnull):
                 lock = contextlib.ExitStack()
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +144,11 @@ class MilvusEngine:
                         error.pid,
                     ) from None
                 except OSError as error:
-                    raise EngineError(self.address, f"the lock for writers cannot be made ({error})") from error
+                    raise EngineError(
+                        self.address,
+                        f"the lock for writers cannot be made ({error}): name a folder that may be written in "
+                        "SEMSEARCH_CACHE",
+                    ) from error
                 _locks[folder] = lock
             _held.setdefault(folder, []).append(self)
 
@@ -226,7 +243,7 @@ class MilvusEngine:
         return collection
 
     def _words_folder(self) -> Path:
-        named = self._address.options.get(_WORDS)
+        named = self._address.options.get(WORDS)
         place = hashlib.blake2b(self._place.encode(), digest_size=10).hexdigest()
         return (Path(named) if named else cache_folder() / "words") / f"{self._address.name}-{place}"
 
@@ -234,4 +251,6 @@ class MilvusEngine:
     def _place(self) -> str:
         """What identifies the index, whoever asks for it."""
         where = self._address
-        return f"{where.scheme} {where.host} {where.port} {where.database} {where.name}"
+        host = str(Path(where.host).absolute()) if self._connection.is_lite else where.host
+        port = None if self._connection.is_lite else where.port or PORT
+        return f"{where.scheme} {host} {port} {where.database} {where.name}"

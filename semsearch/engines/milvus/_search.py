@@ -8,14 +8,15 @@ all of that. So there are two more ways:
 - one article in so many is looked at, then the next ones: each time Milvus scores all, and what it finds is exact;
 - the nearest of all passages are looked for, and those are taken that may be found: where these are many.
 
-Scores are those of the float16 vectors, added up in float64 here.
+Scores are those of the server, which adds them up in float32: what is apart by its rounding is taken for the same. A
+server that adds up in float16 would round too much; there the vectors are fetched, and added up here.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ from semsearch.dense import cosines
 from semsearch.engines.milvus._schema import PASSAGES, vectors_from
 from semsearch.engines.milvus._tables import MOST_ROWS, Tables
 from semsearch.engines.milvus._where import one_of
+from semsearch.ranking import settled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +114,7 @@ class Search:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = list(threads.map(lambda each: query.ranked(min(k, MOST_ROWS - _SPARE), each), own))
         rows, scores = (np.concatenate(each) for each in zip(*found, strict=True))
-        return _in_order(rows, scores, k)
+        return _in_order(rows, _settled(scores), k)
 
     def _known_layout(self) -> _Layout:
         with self._lock:
@@ -153,9 +155,13 @@ class _Query:
         limit = k + _SPARE
         while k > 0:
             limit = min(limit, MOST_ROWS)
-            hits = self._hits(limit, expression, ["vector"])
+            # Vectors are half of what such a search takes, so they are fetched only where they are needed.
+            hits = self._hits(limit, expression, ["vector"] if self._tables.half else [])
             rows = np.array([_row_of(hit) for hit in hits], dtype=np.int64)
-            scores = self._scores([hit["entity"]["vector"] for hit in hits])
+            if self._tables.half:
+                scores = self._scores([hit["entity"]["vector"] for hit in hits])
+            else:
+                scores = _settled([hit["distance"] for hit in hits])
             best = _in_order(rows, scores, k)
             # Any of those that tie for the last place may be missing: go on until all of them are seen.
             if len(hits) < limit or limit == MOST_ROWS or hits[-1]["distance"] < best[1][-1] - _ROUNDING:
@@ -167,11 +173,16 @@ class _Query:
         """Return the nearest for which an expression holds, among so many of all; None if these are too few."""
         hits = self._hits(min(limit, MOST_ROWS), "", [])
         allowed = _all_of(expression, one_of("row", map(_row_of, hits)))
-        found = self._tables.query(PASSAGES, allowed, ["row", "vector"])
+        found = self._tables.query(PASSAGES, allowed, ["row", "vector"] if self._tables.half else ["row"])
         if len(found) < k + _SPARE:
             return None
         rows = np.array([int(row["row"]) for row in found], dtype=np.int64)
-        best = _in_order(rows, self._scores([row["vector"] for row in found]), k)
+        if self._tables.half:
+            scores = self._scores([row["vector"] for row in found])
+        else:
+            distances = {_row_of(hit): hit["distance"] for hit in hits}
+            scores = _settled([distances[row] for row in rows.tolist()])
+        best = _in_order(rows, scores, k)
         return best if hits[-1]["distance"] < best[1][-1] - _ROUNDING else None
 
     def _hits(self, limit: int, expression: str, columns: list[str]) -> list[Any]:
@@ -185,6 +196,11 @@ class _Query:
 def _in_order(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> _Nearest:
     order = np.lexsort((rows, -scores))[:k]
     return rows[order], scores[order]
+
+
+def _settled(distances: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the server's cosines, of which those are the same that are apart by no more than rounding."""
+    return settled(np.asarray(distances, dtype=np.float64)).astype(np.float32)
 
 
 def _all_of(*expressions: str) -> str:
