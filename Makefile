@@ -23,8 +23,8 @@ check: $(VENV)/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/mypy
 	$(MAKE) test
 
-torture: $(VENV)/installed-dev  ## put the promises of docs/reliability.md to the test at length: hours
-	SEMSEARCH_TORTURE=1 $(BIN)/python -m pytest tests/torture $(PYTEST_ARGS)
+torture: $(VENV)/installed-dev  ## put the promises of docs/reliability.md and the engines to the test at length: hours
+	SEMSEARCH_TORTURE=1 $(BIN)/python -m pytest tests/torture tests/engines $(PYTEST_ARGS)
 
 format: $(VENV)/installed-dev  ## format the code and mend what the linter can
 	$(BIN)/ruff format .

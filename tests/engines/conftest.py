@@ -73,11 +73,20 @@ def _skip(reason: str | None) -> None:
         pytest.skip(reason)
 
 
+def leave_to_the_long_version(place: Place, kind: str) -> None:
+    """Skip what takes long in an engine of this kind, unless SEMSEARCH_TORTURE=1 asks for it."""
+    if place.kind == kind and not LONG:
+        pytest.skip("a part of the long version, which SEMSEARCH_TORTURE=1 asks for")
+
+
 @pytest.fixture
 def but_milvus(place: Place) -> None:
-    """Leave a test out where a version takes seconds to make and others have most of it; not in ``make torture``."""
-    if place.kind == "milvus" and not LONG:
-        pytest.skip("a part of the long version: SEMSEARCH_TORTURE=1")
+    """Leave a test out where a version takes seconds to make, and other tests have most of it.
+
+    ``make check`` puts as much of the contract to Milvus as a few minutes allow, and all of it to other engines; ``make
+    torture`` puts all of it to each.
+    """
+    leave_to_the_long_version(place, "milvus")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from semsearch.filters import Comparison, Exists, Not
 from semsearch.storage import content_digest
 from tests.engines.batches import CODEC, LANGUAGES, MANIFEST
 
-__all__ = ["CLOSE", "WHERES", "begin", "fill", "same_articles", "same_batch", "same_passages", "typed"]
+__all__ = ["CLOSE", "WHERES", "begin", "fill", "same_articles", "same_batch", "same_nearest", "same_passages", "typed"]
 
 CLOSE = 1e-6  # by which a cosine may be off
 
@@ -71,6 +71,23 @@ def typed(found: tuple[NDArray[Any], NDArray[Any]], scores: type) -> None:
     assert found[0].dtype == np.int64
     assert found[1].dtype == scores
     assert len(found[0]) == len(found[1])
+
+
+def same_nearest(
+    found: tuple[NDArray[np.int64], NDArray[np.float32]],
+    expected: tuple[NDArray[np.int64], NDArray[np.float32]],
+) -> None:
+    """Assert that passages are the nearest, in their order where cosines are apart; ``expected`` are all there are."""
+    typed(found, np.float32)
+    rows, cosines = found
+    every, exact = expected
+    known = dict(zip(every.tolist(), exact.tolist(), strict=True))
+    assert len(set(rows.tolist())) == len(rows)
+    np.testing.assert_allclose(cosines, exact[: len(rows)], rtol=0, atol=CLOSE)
+    own = np.array([known[row] for row in rows.tolist()], dtype=np.float32)
+    np.testing.assert_allclose(own, exact[: len(rows)], rtol=0, atol=CLOSE)
+    ties = np.flatnonzero(np.diff(own) == 0)
+    assert (rows[ties] < rows[ties + 1]).all()
 
 
 def same_articles(found: Sequence[EngineArticle], expected: Sequence[EngineArticle]) -> None:

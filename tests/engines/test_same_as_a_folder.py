@@ -20,7 +20,7 @@ from semsearch.evaluation import evaluate_index, load_dataset
 from tests.command import ENVIRONMENT, Run, runner
 from tests.conftest import ROOT
 from tests.embedder import TokenWordEmbedder
-from tests.engines.conftest import Place
+from tests.engines.conftest import Place, leave_to_the_long_version
 
 QUERIES = [
     "legal basis for deployment",
@@ -37,6 +37,7 @@ ROUNDING = 2e-3  # of the score: an engine keeps an article's vector in 16 bits,
 @pytest.fixture(scope="session")
 def address(place: Place) -> Iterator[str]:
     """The address of an index that stays for all of these tests."""
+    leave_to_the_long_version(place, "milvus-lite")
     yield place.address("the_corpus")
     with contextlib.closing(place.connect("the_corpus")) as engine:
         engine.remove()
@@ -243,6 +244,7 @@ def _asked(index: str | Path, embedder: TokenWordEmbedder, query: str) -> list[H
         return searcher.search(query, 9)
 
 
+@pytest.mark.usefixtures("but_milvus")
 def test_another_model_is_refused(index: str, tiny_model: Path) -> None:
     build_index(FIRST, index, embedder=TokenWordEmbedder())
     with pytest.raises(semsearch.EmbedderMismatchError):
