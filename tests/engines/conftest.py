@@ -73,9 +73,9 @@ def _skip(reason: str | None) -> None:
         pytest.skip(reason)
 
 
-def leave_to_the_long_version(place: Place, kind: str) -> None:
-    """Skip what takes long in an engine of this kind, unless SEMSEARCH_TORTURE=1 asks for it."""
-    if place.kind == kind and not LONG:
+def leave_to_the_long_version(place: Place, *kinds: str) -> None:
+    """Skip what takes long in engines of these kinds, unless SEMSEARCH_TORTURE=1 asks for it."""
+    if place.kind in kinds and not LONG:
         pytest.skip("a part of the long version, which SEMSEARCH_TORTURE=1 asks for")
 
 

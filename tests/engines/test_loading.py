@@ -59,6 +59,7 @@ class StoppedError(Exception):
     """Not an error that anything in semsearch knows."""
 
 
+@pytest.mark.usefixtures("but_milvus")
 def test_what_goes_in_comes_out(engine: Engine, shards: Path) -> None:
     first = min(shards.iterdir())
     load_into(engine, first)

@@ -19,6 +19,7 @@ from semsearch.dense import mean_direction, unit_rows
 from semsearch.engines import Batch, Collection, Engine, EngineArticle, Where, first_passage, open_engine
 from semsearch.filters import Comparison, Exists, Filter, Not
 from semsearch.storage import content_digest
+from tests.engines.conftest import Place, leave_to_the_long_version
 from tests.engines.milvus_server import PASSWORD, MilvusServer, why_not
 from tests.filters_random import TEXTS, matches, random_article, random_filter
 
@@ -58,6 +59,13 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         opened[-1].remove()
         for engine in opened:
             engine.close()
+
+
+@pytest.fixture
+def lite_is_enough(request: pytest.FixtureRequest) -> None:
+    """Leave the server's part to the long version: what is tested is done here, or by another test there."""
+    if getattr(request.node, "callspec", None) is None or request.node.callspec.params.get("connect") == "server":
+        leave_to_the_long_version(Place("milvus", str), "milvus")
 
 
 def batch(rows: range | list[int], articles: dict[int, Article] | None = None, *, passages: int = 3) -> Batch:
@@ -180,6 +188,7 @@ def test_every_character_can_be_asked_for(connect: Callable[[], Engine]) -> None
         assert live.count(Where(filter=filter_)) == len(expected) >= 1, repr(text)
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_more_fields_than_milvus_takes_are_refused_by_the_articles_name(connect: Callable[[], Engine]) -> None:
     version = connect().begin("load")
     article = Article("the large one", "Text.", metadata={f"field {number}": "x" * 200 for number in range(500)})
@@ -207,6 +216,7 @@ def test_a_collection_of_somebody_else_is_not_taken_for_an_index(server: MilvusS
         client.close()
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 @needs_server
 def test_a_version_that_was_let_go_of_in_milvus_is_loaded_again(server: MilvusServer, tmp_path: Path) -> None:
     address = server.address("released", words=tmp_path)
@@ -225,6 +235,7 @@ def test_a_version_that_was_let_go_of_in_milvus_is_loaded_again(server: MilvusSe
         engine.close()
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_a_version_that_is_published_again_leaves_the_one_before(connect: Callable[[], Engine]) -> None:
     engine = connect()
     before = fill(engine, batch(range(5)), load="first")
@@ -334,6 +345,7 @@ def patiently(act: Callable[[], Any]) -> Any:
             time.sleep(0.5)
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 @needs_server
 def test_the_same_rows_put_in_again_and_again_are_there_once(server: MilvusServer, tmp_path: Path) -> None:
     engine = open_engine(server.address("again", words=tmp_path))
@@ -376,6 +388,7 @@ def test_who_is_not_known_is_not_let_in(server: MilvusServer) -> None:
 # --- words on this machine --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_words_that_are_not_on_this_machine_are_missed_and_made_again(
     connect: Callable[[], Engine], tmp_path: Path
 ) -> None:
@@ -414,6 +427,7 @@ def test_the_command_that_makes_words_names_their_folder(tmp_path: Path) -> None
     engine.close()
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_words_of_another_content_are_not_believed(connect: Callable[[], Engine], tmp_path: Path) -> None:
     live = fill(connect(), batch(range(5)))
     (stamp,) = (tmp_path / "words").rglob("stamp.json")
@@ -428,6 +442,7 @@ def test_words_of_another_content_are_not_believed(connect: Callable[[], Engine]
     assert connect().repair() == ("words",)
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_words_made_in_the_middle_of_an_update_are_not_believed_after_it(connect: Callable[[], Engine]) -> None:
     live = fill(connect(), batch(range(5)))
     live.upsert(batch([9]))
@@ -439,6 +454,7 @@ def test_words_made_in_the_middle_of_an_update_are_not_believed_after_it(connect
     assert words.search("treaty", 10)[0].tolist() == [0, 1, 2, 3, 4, 9, 10]
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_words_that_somebody_has_go_on_when_others_take_their_place(connect: Callable[[], Engine]) -> None:
     live = fill(connect(), batch(range(5)))
     before = live.words("articles")
@@ -496,6 +512,7 @@ def test_a_damaged_index_of_words_is_as_good_as_none(tmp_path: Path, name: str) 
     engine.close()
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 def test_an_update_of_the_words_takes_over_what_has_not_changed(connect: Callable[[], Engine]) -> None:
     live = fill(connect(), batch(range(1200), passages=1))
     live.delete([3, 4])
@@ -513,6 +530,7 @@ def test_an_update_of_the_words_takes_over_what_has_not_changed(connect: Callabl
 # --- the nearest of many ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("lite_is_enough")
 @needs_server
 def test_of_many_the_nearest_are_found_whatever_may_be_found(server: MilvusServer, tmp_path: Path) -> None:
     engine = open_engine(server.address("many", words=tmp_path))
