@@ -132,6 +132,7 @@ def test_threads_find_the_words_that_one_would(filled: Filled, unit: Unit) -> No
         assert list(threads.map(ask, QUERIES * 8)) == alone * 8
 
 
+@pytest.mark.usefixtures("but_milvus")
 def test_words_of_what_was_taken_out_or_replaced_are_not_known(engine: Engine, plain: Plain) -> None:
     if engine.capabilities.words == "none":
         pytest.skip("this engine says that it knows no words")

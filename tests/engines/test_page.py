@@ -10,7 +10,7 @@ import pytest
 from semsearch.engines import parse_address
 from tests.command import ENVIRONMENT, run_main
 from tests.conftest import ROOT
-from tests.engines.conftest import Place
+from tests.engines.conftest import Place, leave_to_the_long_version
 from tests.test_docs import blocks_of, write_articles
 
 PAGE = [ROOT / "docs/engines.md"]
@@ -25,6 +25,7 @@ def test_the_snippets_of_the_page_run(
 ) -> None:
     if place.kind not in ADDRESSES:
         pytest.skip("the page has no snippet for it")
+    leave_to_the_long_version(place, "milvus")
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     write_articles(tmp_path, corpus)
