@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +43,7 @@ _MOST_EF = 1000
 _EFFORTS = ((0.9, 40, 1.2), (0.95, 80, 1.5), (0.99, 160, 2.0), (0.995, 220, 3.0), (0.998, 320, 4.0))
 # Where fewer may be found than the root of so many times all of them, to score these costs less than to look for them.
 _SCANNED_SQUARED = 6000
+_FRESH = 60.0  # seconds for which it is believed whether there is an index of vectors
 _PORTION = 2000  # passages that are exported at once
 _MANY = 10_000  # ids or rows that are asked for at once
 _MEMORY = (1 << 16, 1 << 21)  # KB for building an index: at least, at most
@@ -74,7 +76,7 @@ class PostgresCollection:
         self._analyzer: Analyzer | None = None
         self._words: dict[Unit, PostgresWords] = {}
         self._dimension: int | None = None
-        self._limit: float | None = None  # what is known of _scanned
+        self._limit: tuple[float, float] | None = None  # what is known of _scanned, and since when
 
     @property
     def name(self) -> str:
@@ -318,10 +320,12 @@ class PostgresCollection:
 
         So many that to go through the index of vectors until enough of them are found takes as long.
         """
-        if self._limit is None:
+        known, now = self._limit, time.monotonic()
+        if known is None or now - known[1] > _FRESH:  # an update, of whomever, may have made the index since
             names = self._ask(lambda one: _index_names(one, self._schema))
-            self._limit = math.sqrt(_SCANNED_SQUARED * self.count()) if VECTOR_INDEX in names else math.inf
-        return self._limit
+            limit = math.sqrt(_SCANNED_SQUARED * self.count()) if VECTOR_INDEX in names else math.inf
+            self._limit = known = (limit, now)
+        return known[0]
 
     def _few(self, where: Where, most: int) -> Sql | None:
         """Return what names the passages that may be found, if they are at most so many."""
