@@ -14,8 +14,17 @@ demo: $(VENV)/installed  ## install, index corpus/ into index/ and ask a questio
 	$(BIN)/semsearch rebuild-index corpus --index index --no-json
 	$(BIN)/semsearch query "legal basis for deployment" -k 5 --index index --no-json
 
+# The tests of engines wait for servers most of the time, so they run beside the others, and are shown after them.
 test: $(VENV)/installed-dev  ## install what is missing and run all tests
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@echo "The tests of engines run meanwhile, and are shown at the end." >&2
+	@$(BIN)/python -m pytest tests/engines >$(VENV)/engines.log 2>&1 & engines=$$!; \
+	$(BIN)/python -m pytest tests --ignore=tests/engines; others=$$?; \
+	wait $$engines; engines=$$?; cat $(VENV)/engines.log; \
+	exit $$((others > engines ? others : engines))
+else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+endif
 
 check: $(VENV)/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff format --check .
