@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -508,3 +510,30 @@ def test_nothing_that_embeds_reports_to_anybody(tiny_model: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []  # what reports from outside Python keeps a number of its user there
     assert ("openvino" in loaded) == (best_precision() is not None)
     assert {"torch", "transformers", "sentence_transformers", "openvino_telemetry"} & set(loaded) == set()
+
+
+@pytest.mark.skipif(best_precision() is None, reason="needs OpenVINO, which is not there for this processor")
+def test_the_first_batch_of_a_process_is_run_alone(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else OpenVINO's bindings may wait for each other for ever: one process of twelve did."""
+    from semsearch.embedders import _runtimes
+
+    original = _runtimes.OpenVinoRuntime._run
+    running, most_at_first = [0], [0]
+    ended = threading.Event()
+
+    def watched(self: Any, *batch: Any, **options: Any) -> Any:
+        running[0] += 1
+        if not ended.is_set():
+            most_at_first[0] = max(most_at_first[0], running[0])
+            time.sleep(0.1)  # so that whoever may come in comes
+        found = original(self, *batch, **options)
+        running[0] -= 1
+        ended.set()
+        return found
+
+    embedder = compiled(model)  # which runs it, to see that it is compiled well
+    monkeypatch.setattr(_runtimes, "_ran_once", threading.Event())
+    monkeypatch.setattr(_runtimes.OpenVinoRuntime, "_run", watched)
+    vectors = embedder.embed_passages(["peace " * count for count in range(1, 40)])
+    assert len(vectors) == 39
+    assert most_at_first == [1]

@@ -108,6 +108,10 @@ class OnnxRuntime:
             raise _not_loaded(self._weights.parent, error) from error
 
 
+_first = threading.Lock()
+_ran_once = threading.Event()
+
+
 class OpenVinoRuntime:
     """Runs a graph on as many threads as ask, each batch on one.
 
@@ -143,6 +147,16 @@ class OpenVinoRuntime:
 
         They are overwritten when the same thread runs the next batch.
         """
+        if _ran_once.is_set():
+            return self._run(ids, mask, tokens=tokens)
+        # What OpenVINO's bindings make at their first use is guarded by a lock of C++, for which a thread waits while
+        # it keeps the interpreter from the one that has it: two first batches at the same time may never end.
+        with _first:
+            found = self._run(ids, mask, tokens=tokens)
+            _ran_once.set()
+            return found
+
+    def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64], *, tokens: bool) -> list[NDArray[np.float32]]:
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
         found = self._local.request.infer(
