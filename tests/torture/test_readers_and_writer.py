@@ -204,9 +204,9 @@ def test_an_answer_of_an_earlier_generation_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "mix",
     [
-        lambda one, other: setattr(one._retrieval, "passage_words", other._retrieval.passage_words),
-        lambda one, other: setattr(one._hit_maker, "_generation", other._generation),
-        lambda one, other: setattr(one._retrieval, "_dense", other._retrieval._dense),
+        lambda one, other: setattr(one._source, "_words", vars(other._source)["_words"]),
+        lambda one, other: setattr(one._source, "passages", other._source.passages),
+        lambda one, other: setattr(one._source, "_dense", vars(other._source)["_dense"]),
     ],
     ids=["words", "texts", "vectors"],
 )
