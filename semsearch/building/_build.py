@@ -17,8 +17,8 @@ from semsearch.building._articles import ArticlesWriter, update_articles
 from semsearch.building._corpus import Corpus, globs_of, nothing_to_index, portions
 from semsearch.building._embedding import Encoder, embed_new, gives_tokens, rows_by_key
 from semsearch.building._languages import languages_of
-from semsearch.building._report import BuildReport, silent
-from semsearch.embedders import DEFAULT_MODEL, Embedder, language_warning, load_embedder
+from semsearch.building._report import BuildReport, report_of, silent
+from semsearch.embedders import DEFAULT_MODEL, Embedder, load_embedder
 from semsearch.errors import CorpusError, EmbedderMismatchError, ModelNotFoundError, SemsearchError
 from semsearch.languages import analysed_languages
 from semsearch.passages import TARGET_TOKENS
@@ -313,25 +313,7 @@ def _build(
         if not unchanged:
             manifest = _finish(writer, embedder, kept, languages)
         remove_partial(folder)
-    warning = language_warning(manifest.languages, embedder.spec.name)
-    return BuildReport(
-        index=str(folder),
-        generation=generation,
-        model=embedder.spec.name,
-        articles=manifest.counts.articles,
-        passages=manifest.counts.passages,
-        embedded=embedded,
-        tokens=manifest.counts.tokens,
-        truncated_tokens=manifest.counts.truncated_tokens,
-        problems=tuple(log.problems),
-        notes=tuple(log.notes),
-        ignored=dict(log.ignored),
-        bytes=sum(file.bytes for file in manifest.files.values()),
-        seconds=time.monotonic() - started,
-        unchanged=unchanged,
-        languages=manifest.languages,
-        warnings=() if warning is None else (warning,),
-    )
+    return report_of(str(folder), generation, manifest, log, started, embedded=embedded, unchanged=unchanged)
 
 
 def _resolve_embedder(

@@ -27,9 +27,9 @@ from semsearch.building._articles import context_of, key_of, twice
 from semsearch.building._corpus import Corpus, Portion, portions
 from semsearch.building._corpus_shards import embed_corpus
 from semsearch.building._loading import load_into, trying_again, unless_damaged
-from semsearch.building._report import BuildReport
+from semsearch.building._report import BuildReport, report_of
 from semsearch.building._shards import Unembedded, embedded_batches
-from semsearch.embedders import Embedder, cache_folder, language_warning
+from semsearch.embedders import Embedder, cache_folder
 from semsearch.engines import Batch, Collection, Engine, EngineArticle, first_passage, metadata_names, open_engine
 from semsearch.engines.state import (
     Unfinished,
@@ -129,7 +129,7 @@ def rebuild_in_engine(
     log = ReadingLog()
     log.problems, log.notes = list(shards.problems), list(shards.notes)
     log.ignored.update(shards.ignored)
-    return _report(address, version, manifest, log, started, embedded=shards.embedded, unchanged=unchanged)
+    return report_of(shown(address), version, manifest, log, started, embedded=shards.embedded, unchanged=unchanged)
 
 
 def _live(engine: Engine) -> Collection | None:
@@ -257,7 +257,9 @@ def update_in_engine(
                 update.put(batch)
             update.take_out(unwanted)
         trying_again(live.flush)
-    return _report(address, live.name, update.manifest, log, started, embedded=embedded, unchanged=not update.changed)
+    return report_of(
+        shown(address), live.name, update.manifest, log, started, embedded=embedded, unchanged=not update.changed
+    )
 
 
 def _rows_to_remove(live: Collection, ids: Sequence[str], log: ReadingLog) -> list[int]:
@@ -385,34 +387,3 @@ class _Update:
     def _delete(self, rows: Sequence[int]) -> None:
         if rows:
             trying_again(lambda: self._version.delete(rows))
-
-
-def _report(
-    address: str,
-    version: str,
-    manifest: Manifest,
-    log: ReadingLog,
-    started: float,
-    *,
-    embedded: int,
-    unchanged: bool,
-) -> BuildReport:
-    warning = language_warning(manifest.languages, manifest.embedder.name)
-    return BuildReport(
-        index=shown(address),
-        generation=version,
-        model=manifest.embedder.name,
-        articles=manifest.counts.articles,
-        passages=manifest.counts.passages,
-        embedded=embedded,
-        tokens=manifest.counts.tokens,
-        truncated_tokens=manifest.counts.truncated_tokens,
-        problems=tuple(log.problems),
-        notes=tuple(log.notes),
-        ignored=dict(log.ignored),
-        bytes=0,
-        seconds=time.monotonic() - started,
-        unchanged=unchanged,
-        languages=manifest.languages,
-        warnings=() if warning is None else (warning,),
-    )

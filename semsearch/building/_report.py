@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from semsearch.embedders import language_warning
 from semsearch.errors import CorpusError
+from semsearch.readers import ReadingLog
 from semsearch.records import Progress
+from semsearch.storage import Manifest
 
-__all__ = ["BuildReport", "silent"]
+__all__ = ["BuildReport", "report_of", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,45 @@ class BuildReport:
 
 def silent(_: Progress) -> None:
     """Report nothing."""
+
+
+def report_of(
+    index: str,
+    generation: str,
+    manifest: Manifest,
+    log: ReadingLog,
+    started: float,
+    *,
+    embedded: int,
+    unchanged: bool,
+) -> BuildReport:
+    """Report a build, of a folder or in an engine.
+
+    Args:
+        index: The folder, or the address without a password.
+        generation: What is live now.
+        manifest: What that is.
+        log: What could not be read.
+        started: When it began, on the monotonic clock.
+        embedded: How many passages were embedded now.
+        unchanged: Whether nothing was written.
+    """
+    counts, warning = manifest.counts, language_warning(manifest.languages, manifest.embedder.name)
+    return BuildReport(
+        index=index,
+        generation=generation,
+        model=manifest.embedder.name,
+        articles=counts.articles,
+        passages=counts.passages,
+        embedded=embedded,
+        tokens=counts.tokens,
+        truncated_tokens=counts.truncated_tokens,
+        problems=tuple(log.problems),
+        notes=tuple(log.notes),
+        ignored=dict(log.ignored),
+        bytes=sum(file.bytes for file in manifest.files.values()),  # of an engine none is known
+        seconds=time.monotonic() - started,
+        unchanged=unchanged,
+        languages=manifest.languages,
+        warnings=() if warning is None else (warning,),
+    )
