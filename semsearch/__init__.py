@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from semsearch._version import __version__
 from semsearch.errors import (
+    ArticleNotFoundError,
     CorpusError,
     EmbedderMismatchError,
     EngineAuthError,
@@ -39,6 +40,7 @@ from semsearch.records import (
     Hit,
     Passage,
     Progress,
+    SourceSummary,
     WordMatch,
 )
 
@@ -61,13 +63,14 @@ if TYPE_CHECKING:
     from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, Reranker, load_embedder, load_reranker
     from semsearch.filters import Filter, field, parse_filter
     from semsearch.readers import ReadingLog, read_articles
-    from semsearch.searching import Searcher, SearchOptions, open_index
+    from semsearch.searching import LiveIndex, Searcher, SearchOptions, open_index
     from semsearch.storage import FileCheck, KeptGeneration, list_generations, rollback_index, verify_index
 
 __all__ = [
     "DEFAULT_MODEL",
     "Article",
     "ArticleHit",
+    "ArticleNotFoundError",
     "BuildReport",
     "CorpusDrift",
     "CorpusError",
@@ -90,6 +93,7 @@ __all__ = [
     "IndexNotFoundError",
     "IndexWriteError",
     "KeptGeneration",
+    "LiveIndex",
     "LoadReport",
     "ModelNotFoundError",
     "Passage",
@@ -101,6 +105,7 @@ __all__ = [
     "Searcher",
     "SemsearchError",
     "ShardReport",
+    "SourceSummary",
     "WordMatch",
     "WordsMissingWarning",
     "__version__",
@@ -132,6 +137,7 @@ _LAZY = {
     "FileCheck": "storage",
     "Filter": "filters",
     "KeptGeneration": "storage",
+    "LiveIndex": "searching",
     "LoadReport": "building",
     "ReadingLog": "readers",
     "RepairReport": "building",

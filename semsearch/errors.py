@@ -11,6 +11,7 @@ semsearch itself can tell you about is a :class:`SemsearchError`::
     ├── IndexCorruptError              4   a file of the index is missing or damaged
     ├── IndexWriteError                1   a file of the index cannot be written: the disk is full, say
     ├── IndexLockedError               5   another process is writing to the index
+    ├── ArticleNotFoundError           2   the index has no article with that id (also a ValueError)
     ├── ModelNotFoundError             6   the embedding model is not on this machine
     └── EngineError                    8   the engine that keeps the index refuses something
         ├── EngineAuthError            8   it does not know this user, or lets them do too little
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "ArticleNotFoundError",
     "CorpusError",
     "EmbedderMismatchError",
     "EngineAuthError",
@@ -122,6 +124,16 @@ class IndexLockedError(SemsearchError):
     def __init__(self, message: str, pid: int | None) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class ArticleNotFoundError(SemsearchError, ValueError):
+    """The index has no article with the id that was named: a wrong argument, and what a program may want to catch."""
+
+    exit_code = 2
+
+    def __init__(self, article: str) -> None:
+        super().__init__(f"the index has no article {article!r}: name the id of one, as hits have it")
+        self.article = article
 
 
 class ModelNotFoundError(SemsearchError):

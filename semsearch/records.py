@@ -19,9 +19,11 @@ __all__ = [
     "Passage",
     "Progress",
     "ReportProgress",
+    "SourceSummary",
     "WordMatch",
     "is_unicode",
     "page_at",
+    "summarize",
 ]
 
 _LONGEST_GLOB = 1000
@@ -220,6 +222,23 @@ class ArticleHit:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """What an index has of one publisher.
+
+    Attributes:
+        source: The publisher or agency; None for the articles that name none.
+        articles: How many there are.
+        first: The day of the earliest; None if none of them has a day.
+        last: The day of the latest.
+    """
+
+    source: str | None
+    articles: int
+    first: dt.date | None
+    last: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileGlobs:
     """Patterns of the files of a corpus that are wanted, as a ``.gitignore`` has them; true if there are any.
 
@@ -265,6 +284,16 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def summarize(articles: Iterable[tuple[str | None, dt.date | None]]) -> list[SourceSummary]:
+    """Return what there is of each source, of the source and the day of every article."""
+    found: dict[str | None, SourceSummary] = {}
+    for source, day in articles:
+        known = found.get(source, SourceSummary(source, 0, None, None))
+        days = [one for one in (known.first, known.last, day) if one is not None]
+        found[source] = SourceSummary(source, known.articles + 1, min(days, default=None), max(days, default=None))
+    return list(found.values())
 
 
 def _names_of(field: str, given: str | Iterable[str]) -> tuple[str, ...]:

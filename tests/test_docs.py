@@ -32,6 +32,7 @@ _WITH_SERVERS = [ROOT / "docs/engines.md"]
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 # What the tests cannot run: it installs things, needs a network, or is what runs the tests.
+_ENDLESS = ("semsearch watch", "semsearch serve", "semsearch mcp")
 _NOT_RUN = ("pip install", "hf download", "make ", "git ", "python -m benchmarks")
 
 
@@ -90,8 +91,8 @@ def test_every_command_in_the_documentation_runs(capsys: pytest.CaptureFixture[s
     for line in mine:
         if "--model BAAI" in line:
             continue  # a model to be downloaded first: tests/test_embedders.py loads one from a hub's cache
-        if line.startswith("semsearch watch"):
-            continue  # does not end: tests/test_watch.py runs it
+        if line.startswith(_ENDLESS):
+            continue  # do not end: tests/test_watch.py, tests/serving and tests/agents run them
         arguments = shlex.split(line.split("|")[0])[1:]
         with pytest.raises(SystemExit) as ended:
             main(arguments)

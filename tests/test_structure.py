@@ -24,6 +24,8 @@ ORDER = [
     "languages",
     "sentences",
     "records",
+    "as_json",
+    "hits",
     "queries",
     "evidence",
     "filters",
@@ -45,6 +47,9 @@ ORDER = [
     "building",
     "searching",
     "evaluation",
+    "serving",
+    "agents",
+    "integrations",
     "cli",
 ]  # each imports only what stands before it
 SURFACE = {"__init__", "__main__"}  # stand outside the order

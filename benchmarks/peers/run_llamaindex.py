@@ -34,6 +34,7 @@ def _retrievers(task: Task) -> dict[str, Any]:
     from llama_index.core import VectorStoreIndex
     from llama_index.core.llms import MockLLM
     from llama_index.core.retrievers import QueryFusionRetriever
+    from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
     from llama_index.core.schema import TextNode
     from llama_index.retrievers.bm25 import BM25Retriever
 
@@ -49,7 +50,7 @@ def _retrievers(task: Task) -> dict[str, Any]:
             [dense, lexical],
             llm=MockLLM(),  # is never asked, but must be there
             num_queries=1,
-            mode=mode,
+            mode=FUSION_MODES(mode),
             similarity_top_k=task.limit,
             use_async=False,
         )
@@ -61,7 +62,7 @@ def _embedding(task: Task) -> Any:
     from llama_index.core.bridge.pydantic import PrivateAttr
     from llama_index.core.embeddings import BaseEmbedding
 
-    class Given(BaseEmbedding):  # type: ignore[misc]  # its base is not installed where types are checked
+    class Given(BaseEmbedding):
         """Knows the vectors of the task's texts."""
 
         _documents: dict[str, list[float]] = PrivateAttr()

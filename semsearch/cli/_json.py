@@ -1,4 +1,4 @@
-"""JSON lines for programs. ``docs/json.md`` documents them; :data:`SCHEMA_VERSION` rises when a field changes."""
+"""JSON lines for programs, as ``docs/json.md`` documents them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from semsearch.as_json import SCHEMA_VERSION, article_json, hit_json
 from semsearch.cli._problems import print_problems, print_warnings
 from semsearch.cli._terminal import escape_controls
-from semsearch.records import page_at
 
 if TYPE_CHECKING:
     from semsearch.building import (
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
     from semsearch.evaluation import Evaluation, Threshold
     from semsearch.inspecting import InspectedArticle
     from semsearch.planning import CorpusSample, Plan
-    from semsearch.records import Article, ArticleHit, Hit
+    from semsearch.records import ArticleHit, Hit
     from semsearch.storage import FileCheck, KeptGeneration, Manifest
 
-__all__ = ["SCHEMA_VERSION", "JsonOutput"]
-
-SCHEMA_VERSION = 3
+__all__ = ["JsonOutput"]
 
 
 class JsonOutput:
@@ -42,7 +40,7 @@ class JsonOutput:
     def hits(self, query: str | None, hits: Sequence[Hit]) -> None:
         """Print a ``hit`` a line, best first."""
         for hit in hits:
-            _print("hit", query=query, rank=hit.rank, **_hit(hit), article=_article(hit.article))
+            _print("hit", query=query, rank=hit.rank, **hit_json(hit), article=article_json(hit.article))
 
     def article_hits(self, query: str, hits: Sequence[ArticleHit]) -> None:
         """Print an ``article_hit`` a line, best first."""
@@ -52,8 +50,8 @@ class JsonOutput:
                 query=query,
                 rank=hit.rank,
                 score=round(hit.score, 6),
-                article=_article(hit.article),
-                hits=[_hit(own) for own in hit.hits],
+                article=article_json(hit.article),
+                hits=[hit_json(own) for own in hit.hits],
             )
 
     def inspected(self, article: InspectedArticle) -> None:
@@ -62,7 +60,7 @@ class JsonOutput:
         _print(
             "article",
             place=article.place,
-            article=_article(article.article),
+            article=article_json(article.article),
             paragraphs=[{**asdict(part), "text": text[part.start : part.end]} for part in article.paragraphs],
             dropped=[{"text": dropped.text, "reason": dropped.reason} for dropped in article.dropped],
         )
@@ -160,48 +158,6 @@ def _report(report: BuildReport | CorpusShardsReport) -> dict[str, Any]:
 
 def _problems(problems: Sequence[CorpusError]) -> list[dict[str, str]]:
     return [{"place": problem.place, "reason": problem.reason} for problem in problems]
-
-
-def _hit(hit: Hit) -> dict[str, Any]:
-    duplicates = [
-        {
-            "score": round(copy.score, 6),
-            "passage": asdict(copy.passage),
-            "page": copy.page,
-            "article": _article(copy.article),
-        }
-        for copy in hit.duplicates
-    ]
-    explanation = None
-    if hit.explanation is not None:
-        explanation = {
-            "parts": {name: round(part, 6) for name, part in hit.explanation.parts.items()},
-            "words": [
-                {**asdict(word), "similarity": round(word.similarity, 6), "weight": round(word.weight, 6)}
-                for word in hit.explanation.words
-            ],
-        }
-    return {
-        "score": round(hit.score, 6),
-        "passage": asdict(hit.passage),
-        "page": hit.page,
-        "evidence": None if hit.evidence is None else asdict(hit.evidence),
-        "duplicates": duplicates,
-        "explanation": explanation,
-    }
-
-
-def _article(article: Article) -> dict[str, Any]:
-    has_pages = page_at(article, len(article.text)) is not None
-    return {
-        "id": article.id,
-        "title": article.title,
-        "published": None if article.published is None else article.published.isoformat(),
-        "source": article.source,
-        "url": article.url,
-        # Where each page begins is a list as long as the article, of which a hit's "page" is all that is wanted.
-        "metadata": {name: value for name, value in article.metadata.items() if name != "pages" or not has_pages},
-    }
 
 
 def _print(kind: str, **fields: Any) -> None:

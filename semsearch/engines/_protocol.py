@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from semsearch.filters import Filter
-    from semsearch.records import Article
+    from semsearch.records import Article, SourceSummary
 
 __all__ = [
     "ARTICLE_BITS",
@@ -270,6 +270,9 @@ class Collection(Protocol):
 
     def entries(self, first: int = 0) -> Iterator[tuple[str, Found]]:
         """Yield every article's id from the row ``first`` on, in the order of the rows, with what identifies it."""
+
+    def sources(self) -> list[SourceSummary]:
+        """Return how many articles there are of each source, with their first and last day, in no order."""
 
     def words(self, unit: Unit) -> Words | None:
         """Return what finds articles or passages by their words; None where :attr:`Capabilities.words` is ``none``.

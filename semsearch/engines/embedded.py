@@ -39,6 +39,7 @@ from semsearch.engines._staged import Staged
 from semsearch.engines._view import View
 from semsearch.errors import EngineError, IndexCorruptError, IndexNotFoundError, SemsearchError
 from semsearch.languages import analysed_languages
+from semsearch.records import SourceSummary
 from semsearch.storage import Generation, GenerationWriter, open_generation, read_manifest, write_generation
 from semsearch.storage._current import CURRENT, GENERATIONS, next_id
 from semsearch.storage._files import make_folder, sync_folder
@@ -389,6 +390,10 @@ class EmbeddedCollection:
     def entries(self, first: int = 0) -> Iterator[tuple[str, Found]]:
         """Yield the ids of all articles."""
         return self._reading.entries(first)
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what there is of each source."""
+        return self._reading.generation.archive.sources()
 
     def words(self, unit: Unit) -> Words:
         """Return what finds articles or passages by their words."""

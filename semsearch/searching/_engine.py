@@ -16,7 +16,7 @@ from semsearch.engines import Collection, Engine, Unit, Where, Words, article_of
 from semsearch.engines.state import read_codec, read_field_names, read_languages, read_manifest
 from semsearch.errors import EngineError, EngineUnavailableError, WordsMissingWarning
 from semsearch.filters import And, Comparison, Exists, Filter, Not, Or
-from semsearch.records import Passage
+from semsearch.records import Article, Passage, SourceSummary
 from semsearch.searching._source import Terms
 from semsearch.storage import Manifest, StoredPassage, unknown_field
 from semsearch.tokens import TokenStore
@@ -214,6 +214,15 @@ class EngineSource:
     def article_row(self, article: str) -> int | None:
         found = self._collection.find([article]).get(article)
         return None if found is None else found.row
+
+    def article(self, row: int) -> Article:
+        found = self._collection.articles([row])
+        if row not in found:
+            raise self._changed()
+        return found[row].article
+
+    def sources(self) -> list[SourceSummary]:
+        return self._collection.sources()
 
     def close(self) -> None:
         self._engine.close()

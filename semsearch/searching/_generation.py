@@ -11,6 +11,7 @@ import numpy as np
 from semsearch.dense import unit_rows
 from semsearch.filters import Filter
 from semsearch.lexical import LexicalIndex
+from semsearch.records import Article, SourceSummary
 from semsearch.searching._source import ARTICLE_PASSAGES
 from semsearch.storage import Archive, Generation, Manifest, StoredPassage
 
@@ -138,6 +139,12 @@ class GenerationSource:
 
     def article_row(self, article: str) -> int | None:
         return self._generation.archive.article_row(article)
+
+    def article(self, row: int) -> Article:
+        return self._generation.archive.article(row)
+
+    def sources(self) -> list[SourceSummary]:
+        return self._generation.archive.sources()
 
     def close(self) -> None:
         self._generation.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,9 +18,15 @@ import numpy as np
 from semsearch.addresses import is_address, shown
 from semsearch.dense import unit_rows
 from semsearch.embedders import Embedder, Reranker, load_embedder, load_reranker
-from semsearch.errors import EmbedderMismatchError, EngineAuthError, EngineError, EngineUnavailableError
+from semsearch.errors import (
+    ArticleNotFoundError,
+    EmbedderMismatchError,
+    EngineAuthError,
+    EngineError,
+    EngineUnavailableError,
+)
 from semsearch.passages import find_paragraphs
-from semsearch.records import ArticleHit, Hit, is_unicode
+from semsearch.records import Article, ArticleHit, Hit, SourceSummary, is_unicode
 from semsearch.searching._generation import GenerationSource
 from semsearch.searching._hits import HitMaker
 from semsearch.searching._questions import Question, ask
@@ -58,6 +65,8 @@ class Searcher:
         self._texts = PassageTexts(source, embedder)
         self._retrieval = Retrieval(source, embedder, self._texts)
         self._hit_maker = HitMaker(source, embedder, self._texts)
+        self._lock = threading.Lock()
+        self._sources: list[SourceSummary] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +88,11 @@ class Searcher:
     def manifest(self) -> Manifest:
         """What the index is: its model, counts, settings and files."""
         return self._source.manifest
+
+    @property
+    def embedder(self) -> Embedder:
+        """What embeds the questions."""
+        return self._embedder
 
     def search(self, query: str, k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> list[Hit]:
         """Return the passages that answer ``query`` best, best first: see :meth:`search_many`."""
@@ -165,7 +179,8 @@ class Searcher:
             **options: See :class:`~semsearch.SearchOptions`; the mode is ``dense``.
 
         Raises:
-            ValueError: If there is no such article or paragraph, or an option makes no sense.
+            ArticleNotFoundError: If there is no such article; it is a ValueError.
+            ValueError: If it has no such paragraph, or an option makes no sense.
         """
         options.setdefault("mode", "dense")
         options.setdefault("max_per_article", 1)
@@ -177,9 +192,7 @@ class Searcher:
         return _asked_again(lambda: self._similar(article, paragraph, request))
 
     def _similar(self, article: str, paragraph: int | None, request: Request) -> list[Hit]:
-        row = self._article_row(article)
-        if row is None:
-            raise ValueError(f"the index has no article {article!r}: name the id of one, as hits have it")
+        row = self._require_article(article)
         if paragraph is None:
             (embedding,) = self._source.article_vectors(np.array([row]))
         else:
@@ -189,6 +202,25 @@ class Searcher:
             lambda depth: self._retrieval.nearest(embedding, depth, others, request.recall), request
         )
         return self._hit_maker.hits(chosen, range(1, len(chosen) + 1), ranked, None, request)
+
+    def article(self, article: str) -> Article:
+        """Return the article with this id.
+
+        Raises:
+            ArticleNotFoundError: If there is none.
+        """
+        return _asked_again(lambda: self._source.article(self._require_article(article)))
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what the index has of each source, that with the most articles first.
+
+        What has no source stands among them as None. It takes to go through all articles, which is remembered.
+        """
+        with self._lock:
+            if self._sources is None:
+                found = _asked_again(self._source.sources)
+                self._sources = sorted(found, key=lambda one: (-one.articles, one.source is None, one.source or ""))
+            return list(self._sources)
 
     def close(self) -> None:
         """Let go of the index's files, or of the connections to its engine."""
@@ -252,6 +284,12 @@ class Searcher:
             max_per_article=request.max_per_article,
             diversity=request.diversity,
         )
+
+    def _require_article(self, article: str) -> int:
+        row = self._article_row(article)
+        if row is None:
+            raise ArticleNotFoundError(article)
+        return row
 
     def _article_row(self, article: object) -> int | None:
         # SQLite takes a number for the text that it is written as, and refuses what is not Unicode.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from semsearch.filters import Filter
+from semsearch.records import Article, SourceSummary
 from semsearch.storage import Manifest, StoredPassage
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ class Source(Protocol):
 
     def article_row(self, article: str) -> int | None:
         """Return the row of the article with this id; None if there is none."""
+
+    def article(self, row: int) -> Article:
+        """Return the article of a row."""
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what there is of each source, in no order."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -8,6 +8,7 @@ from semsearch.storage._current import (
     last_manifest,
     list_generations,
     live_generation,
+    live_name,
     read_manifest,
 )
 from semsearch.storage._names import unknown_field
@@ -36,6 +37,7 @@ __all__ = [
     "last_manifest",
     "list_generations",
     "live_generation",
+    "live_name",
     "open_generation",
     "read_manifest",
     "rollback_index",

@@ -25,6 +25,7 @@ __all__ = [
     "last_manifest",
     "list_generations",
     "live_generation",
+    "live_name",
     "next_id",
     "publish",
     "read_current",
@@ -75,6 +76,19 @@ def read_current(index: Path) -> tuple[str, str]:
     return match["id"].decode(), match["sha256"].decode()
 
 
+def live_name(index: Path) -> str:
+    """Return the id of the live generation, without looking at it: that is quick enough to be done every second.
+
+    Raises:
+        IndexNotFoundError: If there is no index.
+        IndexCorruptError: If ``CURRENT`` does not name a generation.
+    """
+    try:
+        return read_current(index)[0]
+    except FileNotFoundError:
+        raise _not_found(index) from None
+
+
 def live_generation(index: Path) -> tuple[Path, Manifest]:
     """Return the folder and the manifest of the live generation.
 
@@ -84,9 +98,7 @@ def live_generation(index: Path) -> tuple[Path, Manifest]:
         IndexCorruptError: If ``CURRENT`` or the manifest is missing or damaged.
     """
     if not (index / CURRENT).exists():
-        raise IndexNotFoundError(
-            f"there is no index in {index} (no file {CURRENT}): build one with 'semsearch rebuild-index'"
-        )
+        raise _not_found(index)
     while True:
         generation_id, checksum = read_current(index)
         path = index / GENERATIONS / generation_id / MANIFEST
@@ -219,3 +231,9 @@ def _folders(index: Path) -> list[Path]:
 
 def _complete(index: Path) -> list[Path]:
     return [folder for folder in _folders(index) if (folder / MANIFEST).exists()]
+
+
+def _not_found(index: Path) -> IndexNotFoundError:
+    return IndexNotFoundError(
+        f"there is no index in {index} (no file {CURRENT}): build one with 'semsearch rebuild-index'"
+    )

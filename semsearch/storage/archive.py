@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from semsearch.errors import IndexCorruptError, IndexWriteError
 from semsearch.filters import Filter
-from semsearch.records import Article, Passage
+from semsearch.records import Article, Passage, SourceSummary
 from semsearch.storage import _where
 from semsearch.storage._files import write_array
 from semsearch.storage._layout import ARTICLES, KEYS, PASSAGES
@@ -400,6 +400,29 @@ class Archive:
         """Return the row of the article with this id, or None if there is none."""
         found = self._fetch("SELECT row FROM articles WHERE id = ?", (article_id,))
         return self._row(found[0][0]) if found else None
+
+    def article(self, row: int) -> Article:
+        """Return the article of a row.
+
+        Raises:
+            IndexCorruptError: If it is missing, or what is there is not an article.
+        """
+        return self._articles_of([row])[row]
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what there is of each source, in no order; it takes to read the days and sources of all articles.
+
+        Raises:
+            IndexCorruptError: If what is there is not a day or a source.
+        """
+        found = self._fetch("SELECT source, COUNT(*), MIN(published), MAX(published) FROM articles GROUP BY source")
+        try:
+            return [
+                SourceSummary(source, count, *(None if day is None else dt.date.fromisoformat(day) for day in days))
+                for source, count, *days in found
+            ]
+        except (TypeError, ValueError) as error:
+            raise IndexCorruptError(self._path, f"holds something else than a day ({error})") from None
 
     def passages(self, rows: Iterable[int]) -> dict[int, StoredPassage]:
         """Return the passages of these rows.

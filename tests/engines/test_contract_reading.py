@@ -216,6 +216,18 @@ def test_the_ids_of_all_articles_come_in_the_order_of_the_rows(filled: Filled, f
     assert [(id_, *found) for id_, found in filled.collection.entries(first)] == expected
 
 
+def test_each_source_is_counted_with_its_first_and_last_day(filled: Filled) -> None:
+    articles = [one.article for one in filled.plain.articles.values()]
+    expected = {}
+    for source in {one.source for one in articles}:
+        own = [one for one in articles if one.source == source]
+        days = sorted(one.published for one in own if one.published is not None)
+        expected[source] = (len(own), days[0] if days else None, days[-1] if days else None)
+    found = filled.collection.sources()
+    assert {one.source: (one.articles, one.first, one.last) for one in found} == expected
+    assert len(found) == len(expected)
+
+
 def test_there_is_nothing_beyond_the_end(filled: Filled) -> None:
     assert [one for batch in filled.collection.export(2001) for one in batch.articles] == []
     assert list(filled.collection.entries(2001)) == []

@@ -48,6 +48,7 @@ from semsearch.engines.milvus._schema import (
 from semsearch.engines.milvus._search import Search
 from semsearch.engines.milvus._tables import MOST_ROWS, Tables
 from semsearch.errors import EngineError
+from semsearch.records import SourceSummary, summarize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -441,6 +442,15 @@ class MilvusCollection:
             if found:
                 yield sorted(found, key=lambda row: int(row["row"]))
             at, window = end, _WINDOW if found else window * 8
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what there is of each source. All articles are read: columns have sources as they are compared."""
+        return summarize(
+            (one.article.source, one.article.published)
+            for rows in self._in_order(0, ["row"])
+            for at in range(0, len(rows), _FEW_ARTICLES)
+            for one in self.articles([int(row["row"]) for row in rows[at : at + _FEW_ARTICLES]]).values()
+        )
 
     def export(self, first: int = 0) -> Iterator[Batch]:
         """Yield everything from the article with the row ``first`` on, in the order of the rows, in portions."""

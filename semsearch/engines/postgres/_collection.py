@@ -21,7 +21,7 @@ from semsearch.engines.postgres._where import Sql, both, of_articles, within
 from semsearch.engines.postgres._words import PostgresWords
 from semsearch.engines.postgres._writer import Writer
 from semsearch.errors import EngineError
-from semsearch.records import Article
+from semsearch.records import Article, SourceSummary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -498,6 +498,11 @@ class PostgresCollection:
             if len(rows) < _MANY:
                 return
             first = rows[-1][1] + 1
+
+    def sources(self) -> list[SourceSummary]:
+        """Return what there is of each source."""
+        found = self._rows("SELECT source, count(*), min(published), max(published) FROM $.articles GROUP BY source")
+        return [SourceSummary(*row) for row in found]
 
     def words(self, unit: Unit) -> PostgresWords:
         """Return what finds articles or passages by their words."""

@@ -1,0 +1,1 @@
+"""A Model Context Protocol server: the index as tools of a language model."""

@@ -1,0 +1,1 @@
+"""A page to search on, and an HTTP API behind it."""
