@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HitMaker"]
 
+_REMEMBERED = 1024  # passages, of some 10 KB
+
 
 class HitMaker:
     """Makes hits of what was chosen from one source."""
@@ -36,6 +39,8 @@ class HitMaker:
         self._embedder = embedder
         self._texts = texts
         self._words = source.terms("passages")
+        # While somebody types, one answer shows much of what the one before it did.
+        self._places = lru_cache(_REMEMBERED)(partial(_token_places, embedder))
 
     def hits(
         self,
@@ -83,18 +88,13 @@ class HitMaker:
         wanted = request.evidence or request.explain
         if not rows or not wanted or question is None or question.tokens is None or not self._source.keeps_tokens:
             return {}
-        embedder = self._embedder
-        assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
         contexts = [self._texts.context_of(stored[row]) for row in rows]
         texts = [context + stored[row].passage.text for row, context in zip(rows, contexts, strict=True)]
-        all_spans = embedder.token_spans([readable(text) for text in texts])
         all_similarities = self._source.similarities(question.tokens.embeddings, np.array(rows))
         found = {}
-        for row, text, context, spans, similarities in zip(
-            rows, texts, contexts, all_spans, all_similarities, strict=True
-        ):
-            if len(spans) == similarities.shape[1]:  # else the tokenizer is not the one that it was
-                places = spans_before_readable(text, spans)
+        for row, text, context, similarities in zip(rows, texts, contexts, all_similarities, strict=True):
+            places = self._places(text)
+            if len(places) == similarities.shape[1]:  # else the tokenizer is not the one that it was
                 found[row] = _PassageTokens(text, len(context), places, similarities)
         return found
 
@@ -137,6 +137,14 @@ class HitMaker:
         }
 
 
+def _token_places(embedder: Embedder, text: str) -> Spans:
+    """Return where each token of a passage is in its text."""
+    assert isinstance(embedder, TokenEmbedder)  # noqa: S101 - for the type checker
+    (spans,) = embedder.token_spans([readable(text)])
+    return spans_before_readable(text, spans)
+
+
+@lru_cache(_REMEMBERED)
 def _sentences(text: str, language: str | None) -> list[tuple[int, int]]:
     """Return the spans of the sentences that can answer: a heading, such as "Who pays", does only where it is alone."""
     sentences = find_sentences(text, language)

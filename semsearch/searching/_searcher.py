@@ -66,7 +66,7 @@ class Searcher:
         self._retrieval = Retrieval(source, embedder, self._texts)
         self._hit_maker = HitMaker(source, embedder, self._texts)
         self._lock = threading.Lock()
-        self._sources: list[SourceSummary] | None = None
+        self._sources: tuple[int, list[SourceSummary]] | None = None  # and of how many passages
 
     def __enter__(self) -> Self:
         return self
@@ -214,13 +214,16 @@ class Searcher:
     def sources(self) -> list[SourceSummary]:
         """Return what the index has of each source, that with the most articles first.
 
-        What has no source stands among them as None. It takes to go through all articles, which is remembered.
+        What has no source stands among them as None. It takes to go through all articles, so it is remembered as long
+        as there are as many passages: an index in an engine may change while it is open.
         """
+        count = len(self)
         with self._lock:
-            if self._sources is None:
+            if self._sources is None or self._sources[0] != count:
                 found = _asked_again(self._source.sources)
-                self._sources = sorted(found, key=lambda one: (-one.articles, one.source is None, one.source or ""))
-            return list(self._sources)
+                found.sort(key=lambda one: (-one.articles, one.source is None, one.source or ""))
+                self._sources = (count, found)
+            return list(self._sources[1])
 
     def close(self) -> None:
         """Let go of the index's files, or of the connections to its engine."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import semsearch
-from semsearch import Article, Hit, Searcher, build_index, open_index, update_index
+from semsearch import Article, Hit, LiveIndex, Searcher, build_index, open_index, update_index
 from semsearch.addresses import shown
 from semsearch.building import compare_corpus
 from semsearch.embedders import load_embedder
@@ -113,6 +113,9 @@ def test_explanations_groups_and_what_is_similar_are_alike(searchers: tuple[Sear
     assert article in there
     assert "nowhere" not in there
     assert len(there) == len(here)
+    assert there.article(article) == here.article(article)
+    assert there.sources() == here.sources()
+    assert sum(one.articles for one in there.sources()) == 73
 
 
 def test_what_is_wrong_is_said_alike(searchers: tuple[Searcher, Searcher]) -> None:
@@ -225,6 +228,20 @@ def test_updates_and_rebuilds_are_as_in_a_folder(index: str, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("but_milvus")
+def test_an_index_that_is_kept_open_takes_the_version_that_a_rebuild_published(index: str) -> None:
+    embedder = TokenWordEmbedder()
+    first = [article(1, "The convoy crossed the river."), article(2, "The treaty was signed.")]
+    build_index(first, index, embedder=embedder)
+    with LiveIndex(index, embedder=embedder) as live, live.searcher() as before:
+        assert not live.refresh()
+        build_index([*first, article(3, "The ferry crossed the river.")], index, embedder=embedder)
+        assert live.refresh()
+        with live.searcher() as now:
+            assert {hit.article.id for hit in now.search("river", mode="dense")} == {"a1", "a2", "a3"}
+            assert (len(before), len(now)) == (2, 3)
+
+
+@pytest.mark.usefixtures("but_milvus")
 def test_a_searcher_that_is_open_sees_the_update(place: Place, index: str) -> None:
     if place.kind == "embedded":
         pytest.skip("a generation never changes")
@@ -238,6 +255,7 @@ def test_a_searcher_that_is_open_sees_the_update(place: Place, index: str) -> No
         )
         with contextlib.suppress(semsearch.EngineError):  # it may say once that it has changed
             searcher.search("guard the budget", 9)
+        assert sorted((one.source or "", one.articles) for one in searcher.sources()) == [("", 2), ("Wire", 1)]
         for mode in MODES:
             found = {hit.article.id for hit in searcher.search("guard rain harbour", 9, mode=mode)}
             assert "a3" in found
