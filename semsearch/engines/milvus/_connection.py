@@ -179,7 +179,9 @@ class Connection:
         if states & lost or numbers & {2} or "closed channel" in said:
             with self._lock:
                 self._let_go(client)
-            return EngineUnavailableError(self.address, f"the server cannot be reached ({said})")
+            return EngineUnavailableError(
+                self.address, f"the server cannot be reached: is it running, and are host and port right? ({said})"
+            )
         if states & {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED}:
             return EngineUnavailableError(self.address, f"the server did not answer within {self.timeout:g} s ({said})")
         if numbers & _UNAVAILABLE or _SAYS_UNAVAILABLE.search(said) or isinstance(error, OSError):

@@ -259,7 +259,7 @@ class Server:
             return EngineError(where, f"{reason} (create it with 'createdb', or name another one in the address)")
         if any(sign in words for sign in _NOT_LET_IN) or (error.pgconn is not None and error.pgconn.needs_password):
             return EngineAuthError(where, f"{reason} (the user and the password stand in the address, or in ~/.pgpass)")
-        return EngineUnavailableError(where, reason)
+        return EngineUnavailableError(where, f"{reason} (is the server running, and are host and port right?)")
 
     def error(self, error: psycopg.Error) -> EngineError:
         """Return what an error of the server means."""
