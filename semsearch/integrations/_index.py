@@ -1,4 +1,4 @@
-"""The index that a framework's retriever asks: who opens it, who closes it, and what is said where an extra is missing."""
+"""The index that a framework's retriever asks: who opens and closes it, and what is checked for all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from semsearch.filters import Filter
     from semsearch.searching import LiveIndex, Searcher, SearchOptions
 
-__all__ = ["AskedIndex", "Found", "both", "check_options", "missing"]
+__all__ = ["AskedIndex", "Found", "both", "check_k", "check_options", "missing"]
 
 
 class Found(NamedTuple):
@@ -163,6 +163,12 @@ def check_options(options: Mapping[str, Any]) -> None:
     unknown = sorted(options.keys() - set(known))
     if unknown:
         raise ValueError(f"there is no option {unknown[0]!r} of a search: the options are {', '.join(known)}")
+
+
+def check_k(name: str, value: object) -> None:
+    """Raise ValueError for what is not a number of passages; it is called by the name that the framework has for it."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
 def both(one: Filter | str | None, other: Filter | str | None) -> Filter | None:

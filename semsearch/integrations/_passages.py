@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from semsearch.records import Hit, page_at
@@ -54,7 +55,9 @@ def passage_metadata(hit: Hit, *, rank: int, generation: str | None) -> dict[str
     """
     article, passage = hit.article, hit.passage
     has_pages = page_at(article, len(article.text)) is not None
-    others = {name: value for name, value in article.metadata.items() if name != "pages" or not has_pages}
+    others = _there(article.metadata)
+    if has_pages:  # where each page begins is a list as long as the article
+        del others["pages"]
     known = {
         "article_id": article.id,
         "title": article.title,
@@ -73,7 +76,12 @@ def passage_metadata(hit: Hit, *, rank: int, generation: str | None) -> dict[str
         **{name: value for name, value in others.items() if name not in _TAKEN},
         "metadata": {name: value for name, value in others.items() if name in _TAKEN},
     }
-    return {name: value for name, value in known.items() if value not in (None, "", [], {})}
+    return _there(known)
+
+
+def _there(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without those that are missing, as filters have it."""
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
 
 
 def article_path(name: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from semsearch.integrations._index import AskedIndex, both, check_options, missing
+from semsearch.integrations._index import AskedIndex, both, check_k, check_options, missing
 from semsearch.integrations._passages import article_path, passage_id, passage_metadata
 
 try:
@@ -29,11 +29,9 @@ except ImportError as error:
     raise missing(__name__, "llama-index") from error
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from semsearch.filters import Filter
     from semsearch.records import Hit
-    from semsearch.searching import LiveIndex, Searcher, SearchOptions
+    from semsearch.searching import LiveIndex, Searcher
 
 __all__ = ["SemsearchRetriever", "to_filter"]
 
@@ -69,9 +67,10 @@ class SemsearchRetriever(BaseRetriever):
         filters: MetadataFilters | None = None,
         callback_manager: Any = None,
         verbose: bool = False,
-        **options: Unpack[SearchOptions],
+        **options: Any,
     ) -> None:
         check_options(options)
+        check_k("similarity_top_k", similarity_top_k)
         self.similarity_top_k = similarity_top_k
         self._index = AskedIndex.of(index)
         self._where = both(where, None if filters is None else to_filter(filters))
@@ -100,9 +99,7 @@ def _node(hit: Hit, generation: str | None) -> NodeWithScore:
         metadata=metadata,
         start_char_idx=hit.passage.start,
         end_char_idx=hit.passage.end,
-        relationships={
-            NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.article.id, node_type=ObjectType.DOCUMENT)
-        },
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.article.id, node_type=ObjectType.DOCUMENT)},
         excluded_embed_metadata_keys=[name for name in metadata if name != "title"],
         excluded_llm_metadata_keys=[name for name in metadata if name != "citation"],
     )
@@ -119,7 +116,7 @@ def to_filter(filters: MetadataFilters) -> Filter | None:
     Raises:
         ValueError: If a key is of a passage, or an operator compares parts of texts, which no filter does.
     """
-    from semsearch.filters import And, Filter, Not, Or
+    from semsearch.filters import And, Not, Or
 
     parts: list[Filter] = []
     for one in filters.filters:

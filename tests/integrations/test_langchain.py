@@ -46,6 +46,8 @@ class TestByLangChainsOwnTests(RetrieversIntegrationTests):
     def retriever_query_example(self) -> str:
         return QUERY
 
+    test_ainvoke_returns_documents = pytest.mark.asyncio(RetrieversIntegrationTests.test_ainvoke_returns_documents)
+
 
 def ids(documents: list[Document]) -> list[str | None]:
     return [document.id for document in documents]
@@ -89,7 +91,7 @@ def test_what_is_not_known_is_left_out(archive_index: Path) -> None:
 def test_documents_are_the_hits_of_the_searcher_in_its_order(corpus_index: Path) -> None:
     with semsearch.open_index(corpus_index) as searcher:
         for options in ({}, {"mode": "dense"}, {"mode": "lexical", "max_per_article": 1}):
-            hits = searcher.search(QUERY, 7, **options)  # type: ignore[arg-type]
+            hits = searcher.search(QUERY, 7, **options)
             documents = SemsearchRetriever(index=searcher, k=7, options=options).invoke(QUERY)
             assert [document.page_content for document in documents] == [hit.passage.text for hit in hits]
             assert [document.metadata["score"] for document in documents] == [round(hit.score, 6) for hit in hits]
@@ -263,13 +265,13 @@ class Log(BaseCallbackHandler):
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def on_retriever_start(self, serialized: Any, query: str, **more: Any) -> None:
+    def on_retriever_start(self, serialized: Any, query: str, **more: Any) -> None:  # noqa: ARG002
         self.events.append(("start", (query, more["name"], more["tags"])))
 
-    def on_retriever_end(self, documents: Any, **more: Any) -> None:
+    def on_retriever_end(self, documents: Any, **_: Any) -> None:
         self.events.append(("end", ids(documents)))
 
-    def on_retriever_error(self, error: BaseException, **more: Any) -> None:
+    def on_retriever_error(self, error: BaseException, **_: Any) -> None:
         self.events.append(("error", type(error)))
 
 
