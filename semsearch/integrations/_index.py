@@ -94,20 +94,25 @@ class AskedIndex:
             )
         return self._named
 
-    def open(self) -> None:
-        """Open an index that is named and not open yet.
+    def __deepcopy__(self, _: object) -> AskedIndex:
+        """Return this one: a copy of a retriever asks the same index."""
+        return self
+
+    def open(self) -> LiveIndex | None:
+        """Open an index that is named and not open yet, and return what stays open; None for a searcher.
 
         Raises:
             SemsearchError: As :func:`~semsearch.open_index`.
         """
         if self._named is None:
-            return
+            return self._live
         from semsearch.searching import LiveIndex
 
         with self._lock:
             if self._live is None:
                 self._live = LiveIndex(self._named)
                 self._finalizer = weakref.finalize(self, self._live.close)
+            return self._live
 
     def close(self) -> None:
         """Let go of an index that was opened here. Another question opens it again."""
@@ -123,12 +128,11 @@ class AskedIndex:
         Raises:
             SemsearchError: As :func:`~semsearch.open_index`.
         """
-        if self._searcher is not None:
+        live = self.open()
+        if live is None:
+            assert self._searcher is not None  # noqa: S101 - for the type checker
             yield self._searcher, None
             return
-        self.open()
-        live = self._live
-        assert live is not None  # noqa: S101 - for the type checker
         if self._named is not None:
             self._follow(live)
         with contextlib.ExitStack() as stack:

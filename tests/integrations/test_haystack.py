@@ -18,6 +18,7 @@ from haystack.components.retrievers import MultiRetriever
 from haystack.components.retrievers.types import TextRetriever
 from haystack.document_stores.types import FilterPolicy
 from haystack.errors import FilterError
+from haystack.tools import ComponentTool
 from haystack.utils import Secret
 
 import semsearch
@@ -183,6 +184,14 @@ def test_several_retrievers_are_joined(corpus_index: Path) -> None:
         joined = pipeline.run({mode: {"query": QUERY} for mode in ("dense", "lexical")})["joiner"]["documents"]
         assert len(joined) == len(found)  # what both found is there once
         assert {*ids(joined)} == found
+
+
+def test_it_is_a_tool_of_agents(archive_index: Path) -> None:
+    tool = ComponentTool(SemsearchRetriever(archive_index, top_k=1), name="search_archive")
+    assert set(tool.parameters["properties"]) == {"query", "filters", "top_k"}
+    assert tool.parameters["required"] == ["query"]
+    (document,) = tool.invoke(query=QUERY)["documents"]
+    assert document.content == "It rests on Article 4 of the treaty."
 
 
 @pytest.mark.filterwarnings("ignore:'MultiRetriever' is an experimental component")
