@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from semsearch.searching import LiveIndex, Searcher, SearchOptions
 
 __all__ = ["AskedIndex", "Found", "both", "check_k", "check_options", "missing"]
+
+_LOOK_EVERY = 1.0  # seconds, for a newer version in an engine
 
 
 class Found(NamedTuple):
@@ -49,6 +52,7 @@ class AskedIndex:
         from semsearch.searching import LiveIndex, Searcher
 
         self._lock = threading.Lock()
+        self._looked = 0.0
         self._named: str | None = None
         self._live: LiveIndex | None = None
         self._searcher: Searcher | None = None
@@ -111,6 +115,7 @@ class AskedIndex:
         with self._lock:
             if self._live is None:
                 self._live = LiveIndex(self._named)
+                self._looked = time.monotonic()
                 self._finalizer = weakref.finalize(self, self._live.close)
             return self._live
 
@@ -150,12 +155,18 @@ class AskedIndex:
             return Found(searcher.search(query, k, **options), generation)
 
     def _follow(self, live: LiveIndex) -> None:
-        """Open a newer generation, if there is one; if it cannot be opened the one that is open answers."""
+        """Open a newer generation, if there is one; if it cannot be opened the one that is open answers.
+
+        A folder tells it by one small file; an engine must be connected to, which is done once a second at most.
+        """
+        if is_address(live.index):
+            if time.monotonic() - self._looked >= _LOOK_EVERY:
+                self._looked = time.monotonic()
+                live.refresh()  # if the engine is not there, neither is what is open
+            return
         try:
             live.refresh()
         except SemsearchError as error:
-            if is_address(live.index):
-                raise  # the engine is not there: neither is what is open
             warnings.warn(f"answers come from generation {live.generation}: {error}", stacklevel=2)
 
 

@@ -59,7 +59,7 @@ class SemsearchRetriever:
             ``meta.date``), ``meta.article_id``, ``meta.title``, ``meta.url`` and what else an article has. They mean
             what they mean in Haystack's own stores. What says something of the passage is no field of theirs.
         filter_policy: Whether the filters of a question take the place of these or are merged with them.
-        where: Only articles for which this holds, always: the text of one of our filters.
+        where: Only articles for which this holds, always: a :class:`~semsearch.Filter` or its text.
         options: Others of :class:`~semsearch.SearchOptions`, such as ``{"mode": "dense"}``.
 
     Raises:
@@ -74,7 +74,7 @@ class SemsearchRetriever:
         top_k: int = 10,
         filters: dict[str, Any] | None = None,
         filter_policy: str | FilterPolicy = FilterPolicy.REPLACE,
-        where: str | None = None,
+        where: Filter | str | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
         check_options(options or {})
@@ -89,7 +89,7 @@ class SemsearchRetriever:
         self.filter_policy = (
             filter_policy if isinstance(filter_policy, FilterPolicy) else FilterPolicy.from_str(filter_policy)
         )
-        self.where = where
+        self.where = None if self._where is None else str(self._where)
         self.options = options or {}
 
     def to_dict(self) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_a_pipeline_is_written_down_and_read_again(archive_index: Path) -> None:
         top_k=1,
         filters={"field": "meta.desk", "operator": "==", "value": "world"},
         filter_policy="merge",
-        where="date >= 2020",
+        where=semsearch.field("date") >= 2020,
         options={"mode": "dense"},
     )
     pipeline = pipeline_of(made)

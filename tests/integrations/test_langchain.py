@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core._api.beta_decorator import LangChainBetaWarning
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
@@ -259,6 +260,13 @@ def test_it_is_a_tool_of_agents(archive_index: Path) -> None:
     assert tool.invoke({"query": "which treaty is it based on"}) == "It rests on Article 4 of the treaty."
     call = {"type": "tool_call", "id": "1", "name": "search_archive", "args": {"query": "which treaty is it based on"}}
     assert tool.invoke(call).content == "It rests on Article 4 of the treaty."
+
+
+def test_it_is_a_tool_by_itself(archive_index: Path) -> None:
+    retriever = SemsearchRetriever(index=archive_index, k=1)
+    with pytest.warns(LangChainBetaWarning, match="in beta"):
+        tool = retriever.as_tool(name="search_archive", description="Searches the archive.")
+    assert ids(tool.invoke("which treaty is it based on")) == ids(retriever.invoke("which treaty is it based on"))
 
 
 class Log(BaseCallbackHandler):

@@ -135,7 +135,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_measures_what_our_own_evaluation_does(
     mode: str, sample: list[dict[str, str]], corpus_index: Path, folder: Path
 ) -> None:
-    dataset = _some(load_dataset(QUERIES), 4)
+    dataset = _some(load_dataset(QUERIES), 8)
     ours = _ours(corpus_index, dataset, mode)["nDCG@10"]
     with SearchModel(mode=mode, folder=folder) as model:
         theirs = _scores(LocalTask(dataset, sample), model)
