@@ -1,0 +1,1 @@
+"""The index in other frameworks: each is the real package."""
