@@ -15,7 +15,7 @@ _LONGEST_PASSAGE = 1500  # characters of one that are shown; those around what a
 _BEFORE_EVIDENCE = 300
 _WEB = re.compile(r"https?://[^\s\"'<>\x00-\x1f\x7f]+\Z", re.IGNORECASE)
 # What would turn around, or hide, what follows it. A tab and the ends of lines stay.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # Colours are the notebook's own, or see-through: it may be light or dark.
 _STYLE = """<style>
