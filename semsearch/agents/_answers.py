@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from semsearch import records
 from semsearch.agents._quoting import NOTICE, clean, line
 from semsearch.records import Article, Hit, page_at
 
@@ -54,42 +55,63 @@ class Evidence(_Answer):
     start: int
     end: int
 
+    @classmethod
+    def of(cls, evidence: records.Evidence) -> Evidence:
+        """Return what of a sentence is told."""
+        return cls(text=clean(evidence.text[:LONGEST_TEXT]), start=evidence.start, end=evidence.end)
+
+
+class PassageText(_Answer):
+    """A passage and its place."""
+
+    text: Quoted
+    is_cut: Annotated[bool, Field(description="Whether text is only the beginning of the passage: read_article.")]
+    paragraph: Annotated[int, Field(description="The passage's paragraph in the article, from 1.")]
+    start: Annotated[int, Field(description="Character offset into the article's text (Unicode code points).")]
+    end: Annotated[int, Field(description="Where the passage ends, exclusive.")]
+
+
+class Duplicate(_Answer):
+    """An article with a passage that says the same."""
+
+    score: float
+    article: ArticleFacts
+
 
 class Found(_Answer):
-    """A passage that was found."""
+    """A passage that was found; as a line of JSON has it, but that long things are cut."""
 
     rank: Annotated[int, Field(description="From 1, the best.")]
     score: Annotated[float, Field(description="Higher is better; compares within one search only.")]
-    article: ArticleFacts
-    paragraph: Annotated[int, Field(description="The passage's paragraph in the article, from 1.")]
+    passage: PassageText
     page: QuotedOrNone
-    start: Annotated[int, Field(description="Character offset into the article's text (Unicode code points).")]
-    end: Annotated[int, Field(description="Where the passage ends, exclusive.")]
-    text: Quoted
-    is_cut: Annotated[bool, Field(description="Whether text is only the beginning of the passage: read_article.")]
     evidence: Annotated[Evidence | None, Field(description="The sentence that answers best, where one can be told.")]
+    article: ArticleFacts
     citation: Annotated[str, Field(description=f"Names the place for a reader. {_QUOTED}")]
-    duplicates: Annotated[list[ArticleFacts], Field(description="Articles with a passage that says the same.")]
+    duplicates: Annotated[list[Duplicate], Field(description="What says the same, best first.")]
     more_duplicates: Annotated[int, Field(description="How many more of these there are.")]
 
     @classmethod
     def of(cls, hit: Hit) -> Found:
         """Return what of a hit is told."""
-        passage, evidence = hit.passage, hit.evidence
-        duplicates = [ArticleFacts.of(copy.article) for copy in hit.duplicates[:_MOST_DUPLICATES]]
+        passage = hit.passage
+        duplicates = [
+            Duplicate(score=round(copy.score, 6), article=ArticleFacts.of(copy.article))
+            for copy in hit.duplicates[:_MOST_DUPLICATES]
+        ]
         return cls(
             rank=hit.rank,
             score=round(hit.score, 6),
-            article=ArticleFacts.of(hit.article),
-            paragraph=passage.paragraph,
+            passage=PassageText(
+                text=clean(passage.text[:LONGEST_TEXT]),
+                is_cut=len(passage.text) > LONGEST_TEXT,
+                paragraph=passage.paragraph,
+                start=passage.start,
+                end=passage.end,
+            ),
             page=None if hit.page is None else line(hit.page, _LONGEST_NAME),
-            start=passage.start,
-            end=passage.end,
-            text=clean(passage.text[:LONGEST_TEXT]),
-            is_cut=len(passage.text) > LONGEST_TEXT,
-            evidence=None
-            if evidence is None
-            else Evidence(text=clean(evidence.text[:LONGEST_TEXT]), start=evidence.start, end=evidence.end),
+            evidence=None if hit.evidence is None else Evidence.of(hit.evidence),
+            article=ArticleFacts.of(hit.article),
             citation=citation(hit.article, f"paragraph {passage.paragraph}", hit.page),
             duplicates=duplicates,
             more_duplicates=len(hit.duplicates) - len(duplicates),

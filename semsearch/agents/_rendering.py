@@ -58,17 +58,19 @@ def refusal_text(remedy: str, quoted: str) -> str:
 
 
 def _found(one: Found, quoting: Quoting) -> str:
-    place = f"[{one.rank}] score {one.score:.3f}, paragraph {one.paragraph}, characters {one.start} to {one.end}"
-    quoted = [*_facts(one.article), f"cite as: {one.citation}", "", one.text]
-    if one.is_cut:
+    passage = one.passage
+    place = f"[{one.rank}] score {one.score:.3f}, paragraph {passage.paragraph}"
+    place += f", characters {passage.start} to {passage.end}"
+    quoted = [*_facts(one.article), f"cite as: {one.citation}", "", passage.text]
+    if passage.is_cut:
         quoted[-1] += " …"
-        place += f", of which the first {len(one.text):,} are shown"
+        place += f", of which the first {len(passage.text):,} are shown"
     if one.evidence is not None:
         quoted += ["", f"answers best: {one.evidence.text}"]
-    copies = one.duplicates
-    if copies:
+    if one.duplicates:
+        copies = ", ".join(line(copy.article.id, 500) for copy in one.duplicates)
         more = f" and {one.more_duplicates} more" if one.more_duplicates else ""
-        quoted += ["", f"the same is in: {', '.join(line(copy.id, 500) for copy in copies)}{more}"]
+        quoted += ["", f"the same is in: {copies}{more}"]
     return f"{place}\n{quoting.quote(chr(10).join(quoted))}"
 
 

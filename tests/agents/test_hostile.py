@@ -95,7 +95,7 @@ def test_what_nobody_sees_is_replaced_and_offsets_stay(index: Path) -> None:
         expected = f"The ferry sails at noon.{len(UNSEEN) * chr(0xFFFD)}\ufffd[2J \ufffdback\ufffd"
         assert answer["text"] == expected
         assert (answer["start"], answer["end"], answer["length"]) == (0, len(expected), len(expected))
-        assert found["hits"][0]["text"] == expected
+        assert found["hits"][0]["passage"]["text"] == expected
         assert expected in text
 
     run(work)

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import httpx
+import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -189,7 +190,7 @@ def test_with_a_token_nobody_else_is_let_in(index: Path) -> None:
                 assert TOKEN not in answer.text
 
         async def work() -> None:
-            async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=WAIT) as http:
+            async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=WAIT) as http:
                 transport = streamable_http_client(url, http_client=http)
                 async with Client(transport, read_timeout_seconds=WAIT) as client:
                     assert await ids(client) == ["convoy"]
