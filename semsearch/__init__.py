@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     )
     from semsearch.embedders import DEFAULT_MODEL, Embedder, EmbedderSpec, Reranker, load_embedder, load_reranker
     from semsearch.filters import Filter, field, parse_filter
+    from semsearch.hits import ArticleHits, Hits, ManyHits
     from semsearch.readers import ReadingLog, read_articles
     from semsearch.searching import LiveIndex, Searcher, SearchOptions, open_index
     from semsearch.storage import FileCheck, KeptGeneration, list_generations, rollback_index, verify_index
@@ -70,6 +71,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "Article",
     "ArticleHit",
+    "ArticleHits",
     "ArticleNotFoundError",
     "BuildReport",
     "CorpusDrift",
@@ -87,6 +89,7 @@ __all__ = [
     "FileCheck",
     "Filter",
     "Hit",
+    "Hits",
     "IndexCorruptError",
     "IndexFormatError",
     "IndexLockedError",
@@ -95,6 +98,7 @@ __all__ = [
     "KeptGeneration",
     "LiveIndex",
     "LoadReport",
+    "ManyHits",
     "ModelNotFoundError",
     "Passage",
     "Progress",
@@ -128,6 +132,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ArticleHits": "hits",
     "BuildReport": "building",
     "CorpusDrift": "building",
     "DEFAULT_MODEL": "embedders",
@@ -136,9 +141,11 @@ _LAZY = {
     "ExportReport": "building",
     "FileCheck": "storage",
     "Filter": "filters",
+    "Hits": "hits",
     "KeptGeneration": "storage",
     "LiveIndex": "searching",
     "LoadReport": "building",
+    "ManyHits": "hits",
     "ReadingLog": "readers",
     "RepairReport": "building",
     "Reranker": "embedders",

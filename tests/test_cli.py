@@ -74,7 +74,8 @@ def test_help_names_every_command(run: Run) -> None:
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
-        *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "plan", "query"],
+        *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "mcp", "plan"],
+        "query",
         *["rebuild-index", "repair", "rollback", "similar", "status", "suggest-threshold", "update", "verify", "watch"],
     ]
 
@@ -117,6 +118,10 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
         (
             "update",
             ["--remove", "-i, --index", "--include", "--exclude", *COLUMN_OPTIONS, "--json", "--no-json", "-h, --help"],
+        ),
+        (
+            "mcp",
+            ["-i, --index", "-m, --model", "--http", "--host", "--port", "--token", "--allow-host", "-h, --help"],
         ),
         ("compile-model", ["--force", "--json", "--no-json", "-h, --help"]),
         ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--json", "--no-json", "-h, --help"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from semsearch._version import __version__
+from semsearch.cli._agents import mcp
 from semsearch.cli._indexing import rebuild_index, repair, rollback, status, update, verify
 from semsearch.cli._measuring import compile_model, evaluate, suggest_threshold
 from semsearch.cli._planning import plan
@@ -91,6 +92,7 @@ def _commands() -> None:
 
 for _command in (
     *(query, similar),
+    mcp,
     *(rebuild_index, update, watch, inspect, status),
     plan,
     *(verify, repair, rollback),

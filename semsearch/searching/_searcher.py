@@ -25,6 +25,7 @@ from semsearch.errors import (
     EngineError,
     EngineUnavailableError,
 )
+from semsearch.hits import ArticleHits, Hits, ManyHits
 from semsearch.passages import find_paragraphs
 from semsearch.records import Article, ArticleHit, Hit, SourceSummary, is_unicode
 from semsearch.searching._generation import GenerationSource
@@ -94,13 +95,11 @@ class Searcher:
         """What embeds the questions."""
         return self._embedder
 
-    def search(self, query: str, k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> list[Hit]:
+    def search(self, query: str, k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> Hits:
         """Return the passages that answer ``query`` best, best first: see :meth:`search_many`."""
         return self.search_many([query], k, **options)[0]
 
-    def search_many(
-        self, queries: Sequence[str], k: int = DEFAULT_K, **options: Unpack[SearchOptions]
-    ) -> list[list[Hit]]:
+    def search_many(self, queries: Sequence[str], k: int = DEFAULT_K, **options: Unpack[SearchOptions]) -> ManyHits:
         """Return for each query the passages that answer it best, best first.
 
         There are ``k`` of them, or as many as the index has that match the filter and the query's phrases, unless
@@ -119,13 +118,14 @@ class Searcher:
         check_queries(queries)
         request = Request.of(k, options)
         if not queries:
-            return []
+            return ManyHits()
         questions = ask(queries, request, self._embedder, self._source.terms("passages"))
-        return [_asked_again(partial(self._answer, question, request)) for question in questions]
+        found = [_asked_again(partial(self._answer, question, request)) for question in questions]
+        return ManyHits(Hits(hits, query=query) for query, hits in zip(queries, found, strict=True))
 
     def search_articles(
         self, query: str, k: int = DEFAULT_K, *, passages: int = 3, **options: Unpack[SearchOptions]
-    ) -> list[ArticleHit]:
+    ) -> ArticleHits:
         """Return the articles that answer ``query`` best by their best passages, each with up to ``passages`` of them.
 
         Args:
@@ -141,7 +141,8 @@ class Searcher:
         check_count("passages", passages)
         request = Request.of(k, options)
         (question,) = ask([query], request, self._embedder, self._source.terms("passages"))
-        return _asked_again(lambda: self._answer_by_article(question, request, passages))
+        found = _asked_again(lambda: self._answer_by_article(question, request, passages))
+        return ArticleHits(found, query=query)
 
     def _answer_by_article(self, question: Question, request: Request, passages: int) -> list[ArticleHit]:
         allowed = self._source.allowed(request.filter, question.query.phrases)
@@ -166,7 +167,7 @@ class Searcher:
 
     def similar(
         self, article: str, k: int = DEFAULT_K, *, paragraph: int | None = None, **options: Unpack[SearchOptions]
-    ) -> list[Hit]:
+    ) -> Hits:
         """Return passages of other articles that are most like an article, or like one paragraph of it.
 
         They are ranked by the cosine of their vectors with the article's, which is the mean of its passages', or with
@@ -189,7 +190,7 @@ class Searcher:
             raise ValueError(f"what is similar is found by vectors: the mode must be dense, not {request.mode!r}")
         if paragraph is not None:
             check_count("paragraph", paragraph)
-        return _asked_again(lambda: self._similar(article, paragraph, request))
+        return Hits(_asked_again(lambda: self._similar(article, paragraph, request)))
 
     def _similar(self, article: str, paragraph: int | None, request: Request) -> list[Hit]:
         row = self._require_article(article)

@@ -1,0 +1,1 @@
+"""Hits as lists, as tables and in notebooks."""
