@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -56,6 +57,8 @@ def mcp(
         _refuse_what_is_for_http(context)
         # There is nothing to clean up, and a read of standard input would hold up anything else that ends it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if sys.stdin.isatty():
+            click.echo("waiting for a client on standard input: docs/agents.md says how clients start this", err=True)
         serve_stdio(index, embedder=model)
         return 0
     try:
