@@ -1,9 +1,10 @@
 // The pane in which an article is read: beside the passages, or over them where there is no room.
 
 import { Refused } from "./api.js";
-import { foundIn, markArticle, scrollToBlock, showArticle } from "./article.js";
+import { foundIn, markArticle, scrollToPart, showArticle } from "./article.js";
 import { byId } from "./dom.js";
 import { Latest } from "./latest.js";
+import { returnToBlock } from "./places.js";
 import { titled } from "./text.js";
 
 const narrow = matchMedia("(max-width: 64rem)");
@@ -61,7 +62,7 @@ export class Reading {
 
   blank(title) {
     this.shown = null;
-    byId("article-title").textContent = title;
+    for (const place of ["article-title", "bar-title"]) byId(place).textContent = title;
     for (const id of ["article-facts", "article-actions", "article-text"]) byId(id).replaceChildren();
     byId("steps").hidden = true;
     this.note("");
@@ -78,8 +79,8 @@ export class Reading {
     this.note(moved || beyond ? "The article has changed since this passage was found: it may stand elsewhere now." : "");
     const node = markArticle(this.shown, state, this.found);
     this.steps(state);
-    if (scroll !== undefined) byId("article").scrollTop = scroll;
-    else if (node && !stay) scrollToBlock(node, smoothly);
+    if (scroll) returnToBlock(scroll);
+    else if (node && !stay) scrollToPart(node, smoothly);
   }
 
   steps(state) {
