@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["API", "LONGEST_BODY", "PAGE_POLICY", "Gate"]
+__all__ = ["API", "BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "Gate"]
 
 API = "/api/"
 LONGEST_BODY = 64 * 1024
-_BODY_SECONDS = 10.0
+BODY_SECONDS = 10.0
+_MOST_THROWN_AWAY = 2**20
 _COOKIE_SECONDS = 30 * 24 * 3600
 _REPEATED = {"source"}  # parameters that may be given more than once
 _NOT_ASCII = re.compile(rb"[^\x21-\x7e]")
@@ -99,6 +100,9 @@ class Gate:
                 "Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": 'Bearer realm="semsearch"'},
             )
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if scope["method"] == "POST" and kind != "application/json":
+            raise Refusal(415, "the body must be JSON, and Content-Type say so: application/json")
         return None
 
     def _count(self, scope: Scope) -> None:
@@ -187,14 +191,14 @@ async def _read(scope: Scope, receive: Receive) -> Receive:
     headers = {name: value for name, value in scope["headers"] if name in {b"content-length", b"transfer-encoding"}}
     if not headers:
         return receive
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length[:20]) > LONGEST_BODY:
-        raise _too_long()
     try:
-        body = await asyncio.wait_for(_whole(receive), _BODY_SECONDS)
+        length = int(headers.get(b"content-length", b"0")[:20])
+        if length > _MOST_THROWN_AWAY:
+            raise _too_long()
+        body = await asyncio.wait_for(_whole(receive), BODY_SECONDS)
     except asyncio.TimeoutError:
         raise Refusal(
-            408, f"the body did not come within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"}
+            408, f"the body did not come within {BODY_SECONDS:g} seconds", headers={"Connection": "close"}
         ) from None
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -205,16 +209,19 @@ async def _read(scope: Scope, receive: Receive) -> Receive:
 
 
 async def _whole(receive: Receive) -> bytes:
-    body = bytearray()
-    more = True
-    while more:
+    """Return a body; of one that is too long some more is read, as who still sends it would not see the answer."""
+    body, length, more = bytearray(), 0, True
+    while more and length <= _MOST_THROWN_AWAY:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, "the body is not complete")
-        body += message.get("body", b"")
-        if len(body) > LONGEST_BODY:
-            raise _too_long()
+        part = message.get("body", b"")
+        length += len(part)
+        if length <= LONGEST_BODY:
+            body += part
         more = message.get("more_body", False)
+    if length > LONGEST_BODY:
+        raise _too_long()
     return bytes(body)
 
 

@@ -58,8 +58,7 @@ def serve(
         ready: Is called with the address of the page once it can be opened. The token stands in it.
 
     Raises:
-        OSError: If there is no such address here, or the port is in use.
-        SemsearchError: As :func:`make_app`.
+        SemsearchError: As :func:`make_app`, or if there is no such address here, or the port is in use.
     """
     _require()
     from semsearch.searching import LiveIndex
@@ -69,7 +68,13 @@ def serve(
     with contextlib.ExitStack() as stack:
         live = index if isinstance(index, LiveIndex) else LiveIndex(index)
         stack.callback(live.close)
-        bound = stack.enter_context(contextlib.closing(listen(host, port)))
+        try:
+            bound = stack.enter_context(contextlib.closing(listen(host, port)))
+        except OSError as error:
+            raise SemsearchError(
+                f"cannot listen on {host}, port {port}: {error.strerror or error}: name another --port (0 takes one "
+                "that is free), or another --host"
+            ) from error
         settings = settings_for(settings or Settings(), bound, host)
         app = App(live, settings)
         stack.pop_all()  # which the application closes, and the server

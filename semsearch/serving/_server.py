@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 
+from semsearch.serving._protocol import BoundedProtocol
 from semsearch.serving._settings import LOOPBACK_NAMES, Settings
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def run(app: ASGIApp, bound: socket.socket, *, proxies: Sequence[str] = ()) -> N
     """Serve until the process is told to end."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         loop="asyncio",
         log_config=None,
