@@ -63,7 +63,7 @@ def serve(
     _require()
     from semsearch.searching import LiveIndex
     from semsearch.serving._app import App
-    from semsearch.serving._server import listen, run, settings_for, url_of
+    from semsearch.serving._server import listen, make_server, settings_for, url_of
 
     with contextlib.ExitStack() as stack:
         live = index if isinstance(index, LiveIndex) else LiveIndex(index)
@@ -81,7 +81,7 @@ def serve(
         with app, contextlib.closing(bound):
             if ready is not None:
                 ready(url_of(bound, host, settings.token))
-            run(app, bound, proxies=proxies)
+            make_server(app, proxies=proxies).run([bound])
 
 
 def _require() -> None:
