@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["API", "BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "Gate"]
+__all__ = ["API", "BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "WITH_BODIES", "Gate"]
 
 API = "/api/"
 LONGEST_BODY = 64 * 1024
 BODY_SECONDS = 10.0
 _MOST_THROWN_AWAY = 2**20
 _COOKIE_SECONDS = 30 * 24 * 3600
+WITH_BODIES = {"/api/v1/search"}
 _REPEATED = {"source"}  # parameters that may be given more than once
 _NOT_ASCII = re.compile(rb"[^\x21-\x7e]")
 
@@ -101,7 +102,7 @@ class Gate:
                 headers={"WWW-Authenticate": 'Bearer realm="semsearch"'},
             )
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] == "POST" and kind != "application/json":
+        if scope["method"] == "POST" and path in WITH_BODIES and kind != "application/json":
             raise Refusal(415, "the body must be JSON, and Content-Type say so: application/json")
         return None
 

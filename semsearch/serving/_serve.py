@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semsearch.errors import SemsearchError
 from semsearch.serving._settings import DEFAULT_PORT, Settings
@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from semsearch.searching import LiveIndex
     from semsearch.serving._app import App
 
-__all__ = ["make_app", "serve"]
+__all__ = ["describe_api", "make_app", "serve"]
+
+
+def describe_api() -> dict[str, Any]:
+    """Return the description of the API (OpenAPI 3.1), which a server has at ``/api/openapi.json``.
+
+    Raises:
+        SemsearchError: If FastAPI is not installed.
+    """
+    _require()
+    from semsearch.serving._app import describe
+
+    return describe()
 
 
 def make_app(index: str | os.PathLike[str] | LiveIndex = "index", settings: Settings | None = None) -> App:

@@ -198,7 +198,9 @@ def test_an_article_that_is_not_there_is_a_404(client: httpx.Client) -> None:
         ({"q": 'an "open phrase'}, "", "quotation mark"),
     ],
 )
-def test_what_makes_no_sense_is_named(client: httpx.Client, parameters: dict[str, str], field: str, message: str) -> None:
+def test_what_makes_no_sense_is_named(
+    client: httpx.Client, parameters: dict[str, str], field: str, message: str
+) -> None:
     answer = client.get("/api/v1/search", params=parameters)
     assert answer.status_code == 422, answer.text
     body = problem(answer)
