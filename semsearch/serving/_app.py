@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +21,7 @@ from semsearch.errors import ArticleNotFoundError, SemsearchError
 from semsearch.serving._archive import Archive, as_bytes
 from semsearch.serving._desk import Desk
 from semsearch.serving._documented import document
-from semsearch.serving._gate import Gate
+from semsearch.serving._gate import WITH_BODIES, Gate
 from semsearch.serving._models import (
     ArticleAnswer,
     ArticleParameters,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from semsearch.searching import LiveIndex
     from semsearch.serving._settings import Settings
 
-__all__ = ["App"]
+__all__ = ["App", "describe"]
 
 _LOG = logging.getLogger("semsearch.serving")
 _JSON = "application/json"
@@ -110,6 +110,12 @@ class App:
             raise problem_of(error) from None
 
 
+def describe() -> dict[str, Any]:
+    """Return the description of the API; no index is needed for it."""
+    api = _make_api(cast(App, None))  # the routes ask it only when somebody asks them
+    return cast(dict[str, Any], api.state.description)
+
+
 def _make_api(app: App) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -131,8 +137,8 @@ def _make_api(app: App) -> FastAPI:
     _add_searches(api, app)
     _add_reading(api, app)
     _add_state(api, app)
-    document(api)
-    _add_page(api, as_bytes(api.openapi()))
+    api.state.description = document(api)
+    _add_page(api, as_bytes(api.state.description))
     return api
 
 
@@ -220,8 +226,12 @@ def _answer_errors(api: FastAPI) -> None:
         detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:5])
         return problem(422, detail or "the request cannot be read", errors=errors)
 
-    async def other(_: Request, error: Any) -> Response:
-        return problem(error.status_code, str(error.detail), headers=error.headers)
+    async def other(request: Request, error: Any) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            headers["allow"] = "GET, POST" if path in WITH_BODIES else "GET"  # Starlette names those of one route
+        return problem(error.status_code, str(error.detail), headers=headers)
 
     async def failed(_: Request, error: Exception) -> Response:
         return problem(500, f"something is wrong in the server ({type(error).__name__}): its log says more")
