@@ -3,7 +3,7 @@
 import { Refused, ask } from "./api.js";
 import { byId, element, opensHere } from "./dom.js";
 import { fieldError, knowSources, startFilters, syncFilters } from "./filters.js";
-import { showInstead, showNothing, showRefusal } from "./instead.js";
+import { showNothing, showRefusal } from "./instead.js";
 import { startKeys } from "./keys.js";
 import { Latest } from "./latest.js";
 import { notice, say, settle } from "./notices.js";
@@ -158,12 +158,11 @@ function showAnswer() {
   const warnings = answer?.warnings ?? [];
   byId("warnings").hidden = !warnings.length;
   byId("warnings").replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
+  byId("instead").replaceChildren();
   if (found.length) {
-    showInstead([]);
     say(counted(found.length, "passage"), 600);
   } else if (answer) showNothing(state, change);
-  else if (searchOf(state)) showInstead([]);
-  else if (known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
+  else if (!searchOf(state) && known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
   showCurrent();
   showTitle();
 }

@@ -72,7 +72,7 @@ def visit(browser: Browser, served: Served, watch: Watch) -> Iterator[Open]:
     """Open the page in a state, in a profile of its own; afterwards it must have asked nobody else, nor complained."""
     contexts = []
 
-    def visiting(*, size: str = "wide", theme: str = "light", at: str | None = None, **state: Any) -> Page:
+    def visiting(*, size: str = "wide", theme: str = "light", url: str | None = None, **state: Any) -> Page:
         width, height = SIZES[size]
         options: dict[str, Any] = {"color_scheme": theme, "reduced_motion": "reduce", "locale": "en-GB"}
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
@@ -81,7 +81,7 @@ def visit(browser: Browser, served: Served, watch: Watch) -> Iterator[Open]:
         page = context.new_page()
         watch.follow(page)
         query = urlencode(state, doseq=True)
-        page.goto(at or (served.url + (f"?{query}" if query else "")))
+        page.goto(url or (served.url + (f"?{query}" if query else "")))
         return page
 
     yield visiting

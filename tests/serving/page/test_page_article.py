@@ -44,7 +44,7 @@ def test_every_state_has_a_link(visit: Open) -> None:
     page.locator(".hit a.title").first.click()
     expect(page.locator("#article mark")).to_be_visible()
     marked = page.locator("#article mark").text_content() or ""
-    other = visit(at=page.url)
+    other = visit(url=page.url)
     expect(other.locator("#article mark")).to_have_text(marked)
     assert is_seen(other, other.locator("#article mark"))
     expect(other.locator(".hit[aria-current=true]")).to_have_count(1)
