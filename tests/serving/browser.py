@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from typing_extensions import Self
 
 __all__ = ["SIZES", "Served", "a_browser", "until"]
 
@@ -71,7 +72,7 @@ class Served:
             self._process.communicate()
             self._process = None
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -95,7 +96,7 @@ def a_browser() -> Iterator[Browser]:
 
 
 def until(page: Page, expression: str, seconds: float = 30) -> None:
-    """Wait until a JavaScript expression is true. Playwright's own way to do so needs ``eval``, which the page forbids."""
+    """Wait until a JavaScript expression is true. Playwright's own way needs ``eval``, which the page forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never true in {seconds} s: {expression}"

@@ -10,7 +10,7 @@ import { titled } from "./text.js";
 const narrow = matchMedia("(max-width: 64rem)");
 
 export class Reading {
-  /** `page` as for `showArticle`, with `saw(generation)`; `onTrouble` as for `Latest`. */
+  /** `page` as for `showArticle`, with `saw(generation)`, and `state()` and `hits()` as they are; `onTrouble` as for `Latest`. */
   constructor(page, onTrouble) {
     this.page = page;
     this.latest = new Latest(onTrouble);
@@ -31,13 +31,14 @@ export class Reading {
   }
 
   /** Show what the state says. `how` may have `focus`, `again` (even if it is shown) and `scroll` (where it was). */
-  async show(state, hits, how = {}) {
-    const isNew = this.shown?.answer.article.id !== state.article || !this.isOpen || how.again;
+  async show(how = {}) {
+    const { article } = this.page.state();
+    const isNew = this.shown?.answer.article.id !== article || !this.isOpen || how.again;
     byId("article").hidden = false;
     document.documentElement.classList.add("reading");
     this.cover();
-    if (isNew && !(await this.load(state.article, how))) return;
-    this.mark(state, hits, { ...how, smoothly: !isNew });
+    if (isNew && !(await this.load(article, how))) return;
+    this.mark({ ...how, smoothly: !isNew });
   }
 
   async load(id, { focus, again, title }) {
@@ -69,9 +70,10 @@ export class Reading {
   }
 
   /** Mark what was found and bring the passage into view. */
-  mark(state, hits, { smoothly, scroll, stay } = {}) {
+  mark({ smoothly, scroll, stay } = {}) {
     if (!this.shown) return;
-    this.found = foundIn(state.article, hits);
+    const state = this.page.state();
+    this.found = foundIn(state.article, this.page.hits());
     const { points } = this.shown;
     const known = state.at && this.found.find(({ start, end }) => start === state.at[0] && end === state.at[1]);
     const moved = known && points.slice(known.start, known.end) !== known.hit.passage.text;
@@ -93,9 +95,9 @@ export class Reading {
   }
 
   /** The passage of the article `by` steps from the one that is shown, as one of `found`; null if there is none. */
-  neighbour(state, by) {
+  neighbour(by) {
     const found = this.found ?? [];
-    const start = state.at?.[0] ?? -1;
+    const start = this.page.state().at?.[0] ?? -1;
     if (by > 0) return found.find((one) => one.start > start) ?? null;
     return found.filter((one) => one.start < start).at(-1) ?? null;
   }

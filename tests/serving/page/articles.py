@@ -62,5 +62,8 @@ def page_articles(corpus: Path) -> Iterator[semsearch.Article]:
     yield semsearch.Article(id=LONG, title="Minutes of two thousand items", text="\n\n".join(lines))
     for number in range(12):  # so many sources that they are worth searching
         yield semsearch.Article(
-            id=f"small/{number}", title=f"Note {number}", text=f"Harvest report number {number}.", source=f"Paper {number}"
+            id=f"small/{number}",
+            title=f"Note {number}",
+            text=f"Harvest report number {number}.",
+            source=f"Paper {number}",
         )

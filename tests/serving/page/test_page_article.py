@@ -186,7 +186,11 @@ def test_an_article_that_is_not_there(visit: Open, watch: Watch) -> None:
 
 
 def test_nothing_is_wider_than_the_screen(visit: Open) -> None:
-    for state in ({"q": "glassblower"}, {"q": "volcano", "article": "words"}, {"q": HOSTILE * 3, "source": HOSTILE * 9}):
+    for state in (
+        {"q": "glassblower"},
+        {"q": "volcano", "article": "words"},
+        {"q": HOSTILE * 3, "source": HOSTILE * 9},
+    ):
         page = visit(size="narrow", **state)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -73,9 +73,7 @@ def test_what_is_being_composed_is_not_asked(visit: Open) -> None:
     page.on("request", lambda request: asked.append(request.url))
     keyboard = page.context.new_cdp_session(page)
     for part in ("か", "かざ", "火山"):
-        keyboard.send(
-            "Input.imeSetComposition", {"text": part, "selectionStart": len(part), "selectionEnd": len(part)}
-        )
+        keyboard.send("Input.imeSetComposition", {"text": part, "selectionStart": len(part), "selectionEnd": len(part)})
     page.wait_for_timeout(400)  # longer than the page waits for the next key
     assert asked == []
     keyboard.send("Input.insertText", {"text": "火山"})
