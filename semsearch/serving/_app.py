@@ -227,7 +227,7 @@ def _answer_errors(api: FastAPI) -> None:
         return problem(422, detail or "the request cannot be read", errors=errors)
 
     async def other(request: Request, error: Any) -> Response:
-        headers = dict(error.headers or {})
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405:
             path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
             headers["allow"] = "GET, POST" if path in WITH_BODIES else "GET"  # Starlette names those of one route

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import semsearch
 from semsearch.serving import Settings
 from semsearch.serving._rates import Rates, client_key
-from tests.serving.servers import PATIENCE, Served, exchange, in_thread, status_of, wait_for
-
-
-class Held:
-    """A reranker that reads nothing before it is let."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Semaphore(0)
-        self.let = threading.Event()
-
-    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
-        self.asked.release()
-        assert self.let.wait(PATIENCE)
-        return np.arange(len(passages), dtype=np.float32)
-
-
-@pytest.fixture
-def held(corpus_index: Path) -> Iterator[tuple[Held, semsearch.LiveIndex]]:
-    """An index whose searches go on only when they are let."""
-    reranker = Held()
-    reranker.let.set()  # the index is asked once when it is opened
-    live = semsearch.LiveIndex(corpus_index, reranker=reranker)
-    reranker.let.clear()
-    while reranker.asked.acquire(blocking=False):
-        pass
-    yield reranker, live
-    reranker.let.set()
+from tests.serving.servers import PATIENCE, Held, Served, exchange, in_thread, status_of, wait_for
 
 
 def search(served: Served, query: str) -> httpx.Response:
