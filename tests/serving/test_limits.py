@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,6 +53,24 @@ def test_a_search_that_takes_too_long_is_given_up_and_keeps_its_place(held: tupl
         assert search(served, "the third").status_code == 200
         assert reranker.asked.acquire(timeout=PATIENCE)  # by the first
         assert reranker.asked.acquire(timeout=PATIENCE)  # by the third
+        assert not reranker.asked.acquire(blocking=False)
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(held: tuple[Held, semsearch.LiveIndex]) -> None:
+    reranker, live = held
+    with in_thread(live, Settings(threads=1, timeout=PATIENCE)) as served, ThreadPoolExecutor(1) as clients:
+        running = clients.submit(search, served, "the first")
+        assert reranker.asked.acquire(timeout=PATIENCE)
+        body = b'{"query": "the third"}'
+        get = b"GET /api/v1/search?q=second HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        post = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        with socket.create_connection(served.address) as one, socket.create_connection(served.address) as other:
+            one.sendall(get)
+            other.sendall(post)
+            wait_for(lambda: len(served.app._desk) == 3)
+        wait_for(lambda: len(served.app._desk) == 1)  # as one types, the page gives up what it asked before
+        reranker.let.set()
+        assert running.result(PATIENCE).status_code == 200
         assert not reranker.asked.acquire(blocking=False)
 
 
