@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import semsearch
-from tests.serving.servers import PATIENCE, Served, in_thread
+from tests.serving.servers import PATIENCE, Held, Served, in_thread
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +30,16 @@ def searcher(corpus_index: Path) -> Iterator[semsearch.Searcher]:
     """The same index, asked without a server."""
     with semsearch.open_index(corpus_index) as one:
         yield one
+
+
+@pytest.fixture
+def held(corpus_index: Path) -> Iterator[tuple[Held, semsearch.LiveIndex]]:
+    """An index whose searches go on only when they are let."""
+    reranker = Held()
+    reranker.let.set()  # the index is asked once when it is opened
+    live = semsearch.LiveIndex(corpus_index, reranker=reranker)
+    reranker.let.clear()
+    while reranker.asked.acquire(blocking=False):
+        pass
+    yield reranker, live
+    reranker.let.set()

@@ -17,6 +17,10 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import numpy as np
+import uvicorn
+from numpy.typing import NDArray
+
 from semsearch.searching import LiveIndex
 from semsearch.serving import Settings
 from semsearch.serving._app import App
@@ -26,12 +30,28 @@ PATIENCE = 120.0  # seconds that a busy machine is given
 TOKEN = "kJ8-a-token-for-tests-only-31"  # noqa: S105
 
 
+class Held:
+    """A reranker that reads nothing before it is let."""
+
+    name = "held"
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+        self.let = threading.Event()
+
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:  # noqa: ARG002
+        self.asked.release()
+        assert self.let.wait(PATIENCE)
+        return np.arange(len(texts), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Served:
     """A server in a thread."""
 
     url: str
     app: App
+    server: uvicorn.Server
 
     @property
     def address(self) -> tuple[str, int]:
@@ -56,7 +76,7 @@ def in_thread(
         thread = threading.Thread(target=server.run, args=([bound],))
         thread.start()
         try:
-            yield Served(url_of(bound, host, settings.token), app)
+            yield Served(url_of(bound, host, settings.token), app, server)
         finally:
             server.should_exit = True
             thread.join(PATIENCE)

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import semsearch
 from semsearch.serving import Settings
 from semsearch.serving._rates import Rates, client_key
-from tests.serving.servers import PATIENCE, Served, exchange, in_thread, status_of, wait_for
-
-
-class Held:
-    """A reranker that reads nothing before it is let."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Semaphore(0)
-        self.let = threading.Event()
-
-    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
-        self.asked.release()
-        assert self.let.wait(PATIENCE)
-        return np.arange(len(passages), dtype=np.float32)
-
-
-@pytest.fixture
-def held(corpus_index: Path) -> Iterator[tuple[Held, semsearch.LiveIndex]]:
-    """An index whose searches go on only when they are let."""
-    reranker = Held()
-    reranker.let.set()  # the index is asked once when it is opened
-    live = semsearch.LiveIndex(corpus_index, reranker=reranker)
-    reranker.let.clear()
-    while reranker.asked.acquire(blocking=False):
-        pass
-    yield reranker, live
-    reranker.let.set()
+from tests.serving.servers import PATIENCE, Held, Served, exchange, in_thread, status_of, wait_for
 
 
 def search(served: Served, query: str) -> httpx.Response:
@@ -82,6 +53,24 @@ def test_a_search_that_takes_too_long_is_given_up_and_keeps_its_place(held: tupl
         assert search(served, "the third").status_code == 200
         assert reranker.asked.acquire(timeout=PATIENCE)  # by the first
         assert reranker.asked.acquire(timeout=PATIENCE)  # by the third
+        assert not reranker.asked.acquire(blocking=False)
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(held: tuple[Held, semsearch.LiveIndex]) -> None:
+    reranker, live = held
+    with in_thread(live, Settings(threads=1, timeout=PATIENCE)) as served, ThreadPoolExecutor(1) as clients:
+        running = clients.submit(search, served, "the first")
+        assert reranker.asked.acquire(timeout=PATIENCE)
+        body = b'{"query": "the third"}'
+        get = b"GET /api/v1/search?q=second HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        post = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        with socket.create_connection(served.address) as one, socket.create_connection(served.address) as other:
+            one.sendall(get)
+            other.sendall(post)
+            wait_for(lambda: len(served.app._desk) == 3)
+        wait_for(lambda: len(served.app._desk) == 1)  # as one types, the page gives up what it asked before
+        reranker.let.set()
+        assert running.result(PATIENCE).status_code == 200
         assert not reranker.asked.acquire(blocking=False)
 
 
