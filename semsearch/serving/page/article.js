@@ -88,8 +88,9 @@ export function markArticle(shown, { at, mark }, found) {
   }
   if (!here.length) return null;
   here.at(-1).node.append(tools(shown, here, mark));
-  const isLong = here[0].node.offsetHeight > byId("article").clientHeight * 0.6;
-  return (isLong && here[0].node.querySelector("mark, .here")) || here[0].node;
+  const height = here.reduce((sum, { node }) => sum + node.offsetHeight, 0);
+  const isLong = height > byId("article").clientHeight * 0.6; // then the sentence matters more than where it begins
+  return (isLong && byId("article-text").querySelector(mark ? "mark" : ".here")) || here[0].node;
 }
 
 function undress({ node, words, span }, points) {
