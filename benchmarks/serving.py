@@ -132,12 +132,13 @@ def load(
                 body = response.read()
             except (OSError, http.client.HTTPException) as error:
                 errors[type(error).__name__] += 1
-                connection = _connect(url)
+                connection.close()  # the next question opens it again
                 continue
             answers.append((start - begun, time.perf_counter() - start, response.status, known))
             found = _GENERATION.search(body)
             if found:
                 generations.add(found[1])
+        connection.close()
 
     threads = [threading.Thread(target=ask_on) for _ in range(connections)]
     for thread in threads:

@@ -73,24 +73,19 @@ def serve(
         SemsearchError: As :func:`make_app`, or if there is no such address here, or the port is in use.
     """
     _require()
-    from semsearch.searching import LiveIndex
     from semsearch.serving._app import App
     from semsearch.serving._server import listen, make_server, settings_for, url_of
 
-    with contextlib.ExitStack() as stack:
-        live = index if isinstance(index, LiveIndex) else LiveIndex(index)
-        stack.callback(live.close)
-        try:
-            bound = stack.enter_context(contextlib.closing(listen(host, port)))
-        except OSError as error:
-            raise SemsearchError(
-                f"cannot listen on {host}, port {port}: {error.strerror or error}: name another --port (0 takes one "
-                "that is free), or another --host"
-            ) from error
+    try:
+        bound = listen(host, port)
+    except OSError as error:
+        raise SemsearchError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}: name another --port (0 takes one "
+            "that is free), or another --host"
+        ) from error
+    with contextlib.closing(bound):
         settings = settings_for(settings or Settings(), bound, host)
-        app = App(live, settings)
-        stack.pop_all()  # which the application closes, and the server
-        with app, contextlib.closing(bound):
+        with App(index, settings) as app:
             if ready is not None:
                 ready(url_of(bound, host, settings.token))
             make_server(app, proxies=proxies).run([bound])

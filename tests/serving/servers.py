@@ -66,7 +66,11 @@ class Served:
 
 @contextlib.contextmanager
 def in_thread(
-    index: Path | LiveIndex, settings: Settings | None = None, *, host: str = "127.0.0.1", proxies: Sequence[str] = ()
+    index: Path | str | LiveIndex,
+    settings: Settings | None = None,
+    *,
+    host: str = "127.0.0.1",
+    proxies: Sequence[str] = (),
 ) -> Iterator[Served]:
     """Serve an index until the block is left."""
     bound = listen(host, 0)

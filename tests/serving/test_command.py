@@ -141,7 +141,7 @@ def test_an_address_that_is_not_of_this_machine_is_named(run: Run, corpus_index:
 
 
 def test_an_index_that_is_not_there_is_said_before_anything_is_started(run: Run, tmp_path: Path) -> None:
-    ran = run("serve", "--index", tmp_path / "nowhere")
+    ran = run("serve", "--index", tmp_path / "nowhere", "--port", 0)
     assert ran.code == 3
     assert "nowhere" in ran.failure()
 
