@@ -74,9 +74,10 @@ def test_help_names_every_command(run: Run) -> None:
     commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
-        *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "mcp", "plan"],
-        "query",
-        *["rebuild-index", "repair", "rollback", "similar", "status", "suggest-threshold", "update", "verify", "watch"],
+        *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "mcp"],
+        *["plan", "query"],
+        *["rebuild-index", "repair", "rollback", "serve", "similar", "status", "suggest-threshold", "update", "verify"],
+        "watch",
     ]
 
 

@@ -17,6 +17,7 @@ from semsearch.cli._planning import plan
 from semsearch.cli._reading import inspect, watch
 from semsearch.cli._scaling import embed_shards, export_shards, load_shards
 from semsearch.cli._search import query, similar
+from semsearch.cli._serving import serve
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError, WordsMissingWarning
 
@@ -91,8 +92,7 @@ def _commands() -> None:
 
 
 for _command in (
-    *(query, similar),
-    mcp,
+    *(query, similar, serve, mcp),
     *(rebuild_index, update, watch, inspect, status),
     plan,
     *(verify, repair, rollback),
