@@ -131,10 +131,14 @@ def _compared(path: _Path, operator: str, value: Any, *, negated: bool) -> Filte
         # What is not equal may still be so to us, who know no case.
         return Field(path).exists() if operator in ("==", "!=") and value is None and len(path) < 3 else _any(path)
     several = value if operator in ("in", "not in") else [value]
-    parts = tuple(dict.fromkeys(_equal(path, each) for each in several))
+    parts = [part for each in several if (part := _equal(path, each)) is not None]
+    texts = tuple(each for each in several if isinstance(each, str) and each)
+    if texts and path != ("published",):
+        parts.append(Comparison(path, "=", texts))  # all at once: there may be hundreds
+    parts = [*dict.fromkeys(parts)]
     if len(parts) < 2:
         return parts[0] if parts else _none(path)
-    return Or(parts)
+    return Or(tuple(parts))
 
 
 def _any(path: _Path) -> Filter:
@@ -147,14 +151,14 @@ def _none(path: _Path) -> Filter:
     return And((Exists(path), Not(Exists(path)))) if path[0] == "metadata" else _NOTHING
 
 
-def _equal(path: _Path, value: Any) -> Filter:
-    """Return a filter for the articles in which the field is a value, and perhaps for others."""
+def _equal(path: _Path, value: Any) -> Filter | None:
+    """Return a filter for the articles in which the field is a value, but as the same text, and perhaps for others."""
     if value is None or value in ("", [], {}):
         return Not(Exists(path))
     if isinstance(value, bool | int | float):
         return _equal_number(path, value)
     if isinstance(value, str | dt.datetime):
-        return _equal_text(path, value)
+        return _same_day(path, value)
     return Exists(path) if isinstance(value, list | dict) else _any(path)
 
 
@@ -169,20 +173,15 @@ def _equal_number(path: _Path, value: float) -> Filter:
     return Comparison(path, "=", tuple(values))
 
 
-def _equal_text(path: _Path, value: str | dt.datetime) -> Filter:
-    parts: list[Filter] = []
-    if isinstance(value, str) and path != ("published",):
-        parts.append(Comparison(path, "=", (value,)))
+def _same_day(path: _Path, value: str | dt.datetime) -> Filter | None:
     moment = value if isinstance(value, dt.datetime) else _iso_moment(value)
-    if moment is not None and path[0] not in ("metadata", "published"):
-        parts.append(Exists(path))  # a title may be a date
-    elif moment is not None:
-        exact = path == ("published",)
-        days = [_day(moment, 0 if exact else -_SPARE_DAYS), _day(moment, 0 if exact else _SPARE_DAYS)]
-        parts.append(And((Comparison(path, ">=", (days[0],)), Comparison(path, "<=", (days[1],)))))
-    if len(parts) < 2:
-        return parts[0] if parts else _none(path)
-    return Or(tuple(parts))
+    if moment is None:
+        return None
+    if path[0] not in ("metadata", "published"):
+        return Exists(path)  # a title may be a date
+    spare = 0 if path == ("published",) else _SPARE_DAYS
+    first, last = _day(moment, -spare), _day(moment, spare)
+    return And((Comparison(path, ">=", (first,)), Comparison(path, "<=", (last,))))
 
 
 def _ordered(path: _Path, operator: str, value: Any, *, negated: bool) -> Filter:

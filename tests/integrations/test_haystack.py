@@ -286,6 +286,13 @@ def test_what_is_no_filter_over_articles_is_refused(archive_index: Path, filters
         SemsearchRetriever(archive_index).run(QUERY, filters=filters)
 
 
+def test_hundreds_of_values_are_one_filter(archive_index: Path) -> None:
+    retriever = SemsearchRetriever(archive_index)
+    filters = {"field": "meta.article_id", "operator": "in", "value": [*(f"other {n}" for n in range(900)), "undated"]}
+    assert articles_of(run(retriever, QUERY, filters=filters)) == {"undated"}
+    retriever.close()
+
+
 def test_a_field_that_no_article_has_is_told(archive_index: Path) -> None:
     retriever = SemsearchRetriever(archive_index)
     for operator, value in (("==", "x"), ("!=", "x"), (">", 3), ("not in", ["x"]), ("==", None)):

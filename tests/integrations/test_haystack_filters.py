@@ -68,15 +68,15 @@ def _in_metadata(filters: Any) -> Any:
     return [_in_metadata(each) for each in filters] if isinstance(filters, list) else filters
 
 
-class TestByHaystacksOwnTests(FilterDocumentsTest):
-    @pytest.fixture(scope="class")
-    @classmethod
-    def written(cls, tmp_path_factory: pytest.TempPathFactory) -> ReadStore:
-        """The store that all of the tests ask, written once."""
-        store = ReadStore(tmp_path_factory.mktemp("store") / "index")
-        store.write_documents(create_filterable_docs())
-        return store
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> ReadStore:
+    """The store that Haystack's tests ask, written once."""
+    store = ReadStore(tmp_path_factory.mktemp("store") / "index")
+    store.write_documents(create_filterable_docs())
+    return store
 
+
+class TestByHaystacksOwnTests(FilterDocumentsTest):
     @pytest.fixture
     def document_store(self, written: ReadStore, request: pytest.FixtureRequest, tmp_path: Path) -> ReadStore:
         return ReadStore(tmp_path / "index") if request.node.name == "test_no_filters" else written
@@ -113,7 +113,7 @@ _DAYS = [
 ]
 _FIELDS = ["meta.a", "a", "meta.b", "meta.deep.a", "meta.deep.b", "meta.title", "meta.source", "meta.url"]
 _OF_DAYS = ["meta.published", "meta.date"]
-_NAMED = ["meta.article_id", "meta.metadata.title"]
+_NAMED = ["meta.article_id", "meta.id", "meta.metadata.title"]
 
 
 def _articles() -> Iterator[semsearch.Article]:
@@ -189,9 +189,10 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, 
 
 
 def _as_haystack_has_it(filters: dict[str, Any]) -> dict[str, Any]:
-    """Return the filters with the one field called otherwise that has two names."""
+    """Return the filters with the fields that have two names called by that of the metadata."""
     if "field" in filters:
-        return {**filters, "field": filters["field"].replace("meta.date", "meta.published")}
+        names = {"meta.date": "meta.published", "meta.id": "meta.article_id"}
+        return {**filters, "field": names.get(filters["field"], filters["field"])}
     return {**filters, "conditions": [_as_haystack_has_it(one) for one in filters["conditions"]]}
 
 
