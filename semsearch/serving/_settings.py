@@ -72,7 +72,7 @@ class Settings:
     rate: float | None = None
     burst: int | None = None
     refresh: float = 1.0
-    cache_bytes: int = 16 * 2**20
+    cache_bytes: int = 32 * 2**20
 
     def __post_init__(self) -> None:
         if self.token is not None:
