@@ -173,6 +173,11 @@ def test_a_token_that_is_easily_guessed_is_refused_and_not_shown(token: str, mes
         Settings(token=token)
 
 
+def test_hosts_are_known_however_they_are_written() -> None:
+    written = ["News.Example.org.", "[2001:DB8::1]", "192.0.2.1"]
+    assert set(Settings(hosts=written).hosts) == {"news.example.org", "2001:db8::1", "192.0.2.1"}
+
+
 def test_settings_do_not_show_the_token() -> None:
     assert TOKEN not in repr(Settings(token=TOKEN))
 
@@ -189,6 +194,7 @@ def test_settings_do_not_show_the_token() -> None:
         ({"cache_bytes": 1.5}, "cache_bytes"),
         ({"hosts": "localhost"}, "hosts must be a list of names"),
         ({"hosts": ["http://news.example.org"]}, "is not the name of a host"),
+        ({"hosts": ["news.example.org:443"]}, "write it without a port"),
         ({"hosts": ["*"]}, "is not the name of a host"),
         ({"hosts": [""]}, "is not the name of a host"),
     ],
