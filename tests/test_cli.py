@@ -75,7 +75,8 @@ def test_help_names_every_command(run: Run) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
         *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "plan", "query"],
-        *["rebuild-index", "repair", "rollback", "similar", "status", "suggest-threshold", "update", "verify", "watch"],
+        *["rebuild-index", "repair", "rollback", "serve", "similar", "status", "suggest-threshold", "update", "verify"],
+        "watch",
     ]
 
 

@@ -16,6 +16,7 @@ from semsearch.cli._planning import plan
 from semsearch.cli._reading import inspect, watch
 from semsearch.cli._scaling import embed_shards, export_shards, load_shards
 from semsearch.cli._search import query, similar
+from semsearch.cli._serving import serve
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError, WordsMissingWarning
 
@@ -90,7 +91,7 @@ def _commands() -> None:
 
 
 for _command in (
-    *(query, similar),
+    *(query, similar, serve),
     *(rebuild_index, update, watch, inspect, status),
     plan,
     *(verify, repair, rollback),

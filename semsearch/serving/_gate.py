@@ -1,0 +1,240 @@
+"""What every request passes before anything reads it, and every answer before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import math
+import re
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
+
+from starlette.responses import Response
+
+from semsearch.serving._checks import cookie_value, is_allowed_host, is_known, is_own_page
+from semsearch.serving._problems import Refusal
+from semsearch.serving._rates import Rates, client_key
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from semsearch.serving._settings import Settings
+
+__all__ = ["API", "LONGEST_BODY", "PAGE_POLICY", "Gate"]
+
+API = "/api/"
+LONGEST_BODY = 64 * 1024
+_BODY_SECONDS = 10.0
+_COOKIE_SECONDS = 30 * 24 * 3600
+_REPEATED = {"source"}  # parameters that may be given more than once
+_NOT_ASCII = re.compile(rb"[^\x21-\x7e]")
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+_API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+_ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "vary": "Cookie, Authorization, Origin, Sec-Fetch-Site",
+}
+_ALWAYS_RAW = {name.encode(): value.encode() for name, value in _ALWAYS.items()}
+
+
+class Gate:
+    """An ASGI application in front of another: it refuses what the other one should not see."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._hosts = frozenset(settings.hosts)
+        self._rates = Rates(settings.rate or 0.0, settings.most_at_once)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or give it on."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        inner = dict(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["method"] == "HEAD":
+            inner["method"] = "GET"  # what is sent then has no body: the server sees to that
+        send = _with_headers(send, api=path.startswith(API))
+        try:
+            answer = self._look(inner, path)
+            if answer is None:
+                inner["query_string"] = _query_string(inner)
+                receive = await _read(inner, receive)
+        except Refusal as refusal:
+            answer = refusal.response()
+        await (answer or self._app)(inner, receive, send)
+
+    def _look(self, scope: Scope, path: str) -> Response | None:
+        """Refuse what may not come in; return an answer where nothing else is to be done."""
+        headers = _headers(scope)
+        if not is_allowed_host(headers.get("host", ""), self._hosts, any_address=self._settings.any_address):
+            raise Refusal(421, "this server does not answer by that name: --allow-host NAME lets it")
+        opens_page = path == "/" and scope["method"] == "GET"
+        if not is_own_page(headers, opens_page=opens_page):
+            raise Refusal(403, "a page of another site may not ask here")
+        if not path.startswith(API):
+            return self._signed_in(scope) if opens_page else None
+        self._count(scope)
+        token = self._settings.token
+        if token is not None and not is_known(token, headers.get("authorization"), _cookie(scope, headers)):
+            raise Refusal(
+                401,
+                "a token is needed: open the address that the server printed when it started, or send the header "
+                "Authorization: Bearer TOKEN",
+                headers={"WWW-Authenticate": 'Bearer realm="semsearch"'},
+            )
+        return None
+
+    def _count(self, scope: Scope) -> None:
+        client = scope.get("client")
+        seconds = self._rates.wait(client_key(client[0] if client else ""))
+        if seconds:
+            raise Refusal(
+                429,
+                f"more than {self._rates.rate:g} requests a second: wait",
+                headers={"Retry-After": str(max(1, math.ceil(seconds)))},
+            )
+
+    def _signed_in(self, scope: Scope) -> Response | None:
+        """Answer the page's address with a token in it: a cookie in its place, and the address without it."""
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        shown = [value for name, value in query if name == "token"]
+        if not shown:
+            return None
+        rest = urlencode([(name, value) for name, value in query if name != "token"])
+        answer = Response(
+            status_code=303, headers={"location": f"{scope.get('root_path', '')}/" + (f"?{rest}" if rest else "")}
+        )
+        token = self._settings.token
+        if token is None:
+            return answer
+        self._count(scope)
+        if not is_known(token, f"Bearer {shown[0]}", None):
+            raise Refusal(401, "this is not the token: open the address that the server printed when it started")
+        answer.set_cookie(
+            _cookie_name(scope),
+            cookie_value(token),
+            max_age=_COOKIE_SECONDS,
+            path=f"{scope.get('root_path', '')}/",
+            secure=scope.get("scheme") == "https",
+            httponly=True,
+            samesite="strict",
+        )
+        return answer
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """Return the headers, names in lower case; one that stands there twice is refused if it decides anything."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name in found and name in {"host", "origin", "authorization", "sec-fetch-site", "content-type"}:
+            raise Refusal(400, f"there is more than one header {name!r}")
+        found[name] = f"{found[name]}; {value}" if name == "cookie" and name in found else value
+    return found
+
+
+def _cookie_name(scope: Scope) -> str:
+    server = scope.get("server")  # cookies do not know ports: several servers on one machine must not overwrite them
+    return f"semsearch_{server[1] if server else ''}"
+
+
+def _cookie(scope: Scope, headers: Mapping[str, str]) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(scope))
+    except CookieError:
+        return None
+    return None if found is None else found.value
+
+
+def _query_string(scope: Scope) -> bytes:
+    """Return the query string with nothing but ASCII in it, once it is known to be UTF-8 and to name nothing twice."""
+    raw: bytes = scope["query_string"]
+    if not raw:
+        return raw
+    try:
+        codecs.decode(unquote_to_bytes(raw), "utf-8", "strict")
+    except UnicodeDecodeError:
+        raise Refusal(400, "the address's parameters are not UTF-8") from None
+    clean = _NOT_ASCII.sub(lambda sign: b"%%%02X" % sign.group()[0], raw)
+    try:
+        names = [name for name, _ in parse_qsl(clean.decode("ascii"), keep_blank_values=True, max_num_fields=200)]
+    except ValueError:
+        raise Refusal(422, "there are more than 200 parameters") from None
+    for name in sorted({name for name in names if names.count(name) > 1} - _REPEATED):
+        raise Refusal.of_field(name[:100], f"the parameter {name[:100]!r} is given more than once")
+    return clean
+
+
+async def _read(scope: Scope, receive: Receive) -> Receive:
+    """Read the body, so long as it is small and comes soon, and return what gives it out again."""
+    headers = {name: value for name, value in scope["headers"] if name in {b"content-length", b"transfer-encoding"}}
+    if not headers:
+        return receive
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length[:20]) > LONGEST_BODY:
+        raise _too_long()
+    try:
+        body = await asyncio.wait_for(_whole(receive), _BODY_SECONDS)
+    except asyncio.TimeoutError:
+        raise Refusal(
+            408, f"the body did not come within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"}
+        ) from None
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+async def _whole(receive: Receive) -> bytes:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "the body is not complete")
+        body += message.get("body", b"")
+        if len(body) > LONGEST_BODY:
+            raise _too_long()
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _too_long() -> Refusal:
+    return Refusal(413, f"a body may have {LONGEST_BODY:,} bytes", headers={"Connection": "close"})
+
+
+def _with_headers(send: Send, *, api: bool) -> Send:
+    """Return a ``send`` that puts what every answer has into its headers."""
+    policy = _API_POLICY if api else PAGE_POLICY
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given: list[Any] = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in given}
+            given += [(name, value) for name, value in _ALWAYS_RAW.items() if name not in names]
+            given.append((b"content-security-policy", policy.encode()))
+            if b"cache-control" not in names:
+                given.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": given}
+        await send(message)
+
+    return with_headers

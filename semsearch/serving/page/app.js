@@ -1,0 +1,407 @@
+// Brings it together: the address says what is shown, what is done changes the address.
+
+import { Refused, ask } from "./api.js";
+import { byId, element, opensHere } from "./dom.js";
+import { fieldError, knowSources, startFilters, syncFilters } from "./filters.js";
+import { startKeys } from "./keys.js";
+import { Latest } from "./latest.js";
+import { notice, say, settle } from "./notices.js";
+import { Reading } from "./reading.js";
+import { keyOf, showHits, showInstead, target } from "./results.js";
+import { MOST, UNFILTERED, isFiltered, readState, searchOf, writeState } from "./state.js";
+import { counted, titled, unquoted } from "./text.js";
+import { showWelcome } from "./welcome.js";
+
+const PAUSE = 150; // milliseconds without a key, after which is asked
+const LOOK = 20_000; // milliseconds between two looks for a newer index
+
+const page = { href, open, like, saw, language: null };
+const questions = new Latest((error, retry) => trouble("search", error, retry));
+const facts = new Latest((error, retry) => trouble("facts", error, retry));
+const reading = new Reading(page, (error, retry) => trouble("article", error, retry));
+const titles = new Map(); // of articles by their ids, for "like …"
+
+let state = readState(location.search);
+let answer = null; // to the question that is shown
+let asked = null; // the question that is shown or on its way, as text
+let known = null; // what is in the index: status and sources
+let newest = null; // the generation that answered last
+let typing = 0; // the timer of a question that is being written
+let draft = false; // whether the entry of the history is of a question that is being written
+let opener = null; // the link that opened the article
+
+// --- the address ------------------------------------------------------------------------------------------------
+
+function href(changes) {
+  return writeState({ ...state, ...changes });
+}
+
+/** Change what is shown. `how` may have `replace` (the entry of the history) and what `Reading.show` takes. */
+function go(changes, how = {}) {
+  const written = typing ? { q: byId("query").value } : {};
+  clearTimeout(typing);
+  typing = 0;
+  const before = state;
+  state = { ...state, ...written, ...changes };
+  if (!how.draft) draft = false;
+  const address = writeState(state);
+  if (address !== writeState(before)) {
+    keepScroll();
+    if (how.replace) history.replaceState(history.state, "", address);
+    else history.pushState({}, "", address);
+  }
+  show(before, how);
+}
+
+function show(before, how = {}) {
+  if (byId("query").value.trim() !== state.q.trim()) byId("query").value = state.q;
+  syncFilters(state);
+  const question = JSON.stringify(searchOf(state));
+  if (question !== asked) search(question, how);
+  else placeScroll(how);
+  if (state.article) {
+    const more = { title: titles.get(state.article), scroll: how.kept?.article };
+    reading.show(state, hits(), { ...how, ...more }).then(showTitle);
+  } else if (reading.isOpen) leave();
+  showCurrent();
+  showTitle();
+}
+
+addEventListener("popstate", () => {
+  const before = state;
+  clearTimeout(typing);
+  typing = 0;
+  draft = false;
+  state = readState(location.search);
+  show(before, { kept: history.state?.kept ?? {}, focus: state.article !== null && state.article !== before.article });
+});
+
+// Where one was on the page is kept with the entry of the history, so that back and reload return there.
+history.scrollRestoration = "manual";
+let scrolled = 0;
+
+function keepScroll() {
+  clearTimeout(scrolled);
+  const kept = { list: scrollY, article: reading.isOpen ? byId("article").scrollTop : undefined };
+  history.replaceState({ ...history.state, kept }, "");
+}
+
+function onScroll() {
+  clearTimeout(scrolled);
+  scrolled = setTimeout(keepScroll, 250);
+}
+
+function placeScroll({ kept }) {
+  if (kept?.list !== undefined) scrollTo({ top: kept.list, behavior: "instant" });
+}
+
+// --- the question -----------------------------------------------------------------------------------------------
+
+const hits = () => answer?.hits ?? [];
+
+async function search(question, how = {}) {
+  asked = question;
+  const what = searchOf(state);
+  for (const name of ["query", "since", "until", "where"]) fieldError(name, "");
+  if (!what) {
+    questions.stop();
+    byId("busy").classList.remove("on");
+    answer = null;
+    showAnswer();
+    return;
+  }
+  byId("busy").classList.add("on");
+  byId("results").setAttribute("aria-busy", "true");
+  let came;
+  try {
+    came = await questions.ask(...what);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    answer = null;
+    showAnswer();
+    refused(error);
+  }
+  if (came === null) return; // something else was asked meanwhile
+  byId("busy").classList.remove("on");
+  byId("results").removeAttribute("aria-busy");
+  if (!came) return;
+  answer = came;
+  saw(came.generation);
+  for (const { article } of came.hits) titles.set(article.id, titled(article));
+  showAnswer();
+  placeScroll(how);
+  if (how.more) byId("hits").children[how.more]?.querySelector("a").focus();
+  if (state.article) reading.mark(state, hits(), { stay: true });
+}
+
+function showAnswer() {
+  const found = hits();
+  showHits(found, page);
+  byId("count").replaceChildren(...(answer && found.length ? headline(found) : []));
+  byId("more").hidden = !answer || found.length < state.k || state.k >= MOST;
+  const warnings = answer?.warnings ?? [];
+  byId("warnings").hidden = !warnings.length;
+  byId("warnings").replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
+  if (found.length) {
+    showInstead([]);
+    say(counted(found.length, "passage"), 600);
+  } else if (answer) nothing();
+  else if (searchOf(state)) showInstead([]);
+  else if (known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
+  showCurrent();
+  showTitle();
+}
+
+function headline(found) {
+  const parts = [counted(found.length, "passage")];
+  if (state.like) {
+    const part = state.paragraph ? `paragraph ${state.paragraph} of ` : "";
+    parts.push(` like ${part}`, element("q", { dir: "auto" }, titles.get(state.like) ?? state.like));
+    return parts;
+  }
+  return [...parts, element("span", { class: "muted seconds" }, ` in ${answer.seconds.toFixed(2)} s`)];
+}
+
+function nothing() {
+  const remedies = [];
+  const lines = ["No passages."];
+  const { hasQuotes, without } = unquoted(state.q);
+  if (isFiltered(state)) remedies.push(["Search without filters", () => change(UNFILTERED)]);
+  if (hasQuotes && without) {
+    lines.push("What stands between quotation marks must be found as it stands.");
+    remedies.push(["Search without quotation marks", () => change({ q: without })]);
+  }
+  if (!remedies.length) lines.push("Other words may find what you want: as an article would say it.");
+  showInstead(lines, remedies);
+  say("No passages", 600);
+}
+
+function refused(error) {
+  const again = [["Try again", () => search(JSON.stringify(searchOf(state)))]];
+  if (error.status === 401 || error.status === 403) {
+    showInstead([
+      "This server asks who you are.",
+      `Open the address that “semsearch serve” printed when it was started: it ends with “?token=” and a word, which lets you in. (${error.message})`,
+    ]);
+  } else if (error.status === 422) {
+    const fields = { q: "query", since: "since", until: "until", where: "where" };
+    const shown = error.errors.filter(({ field, message }) => fieldError(fields[field], message));
+    if (!shown.length && state.where && /filter/i.test(error.message)) fieldError("where", error.message);
+    showInstead([error.message]);
+  } else {
+    showInstead([error.message], again);
+  }
+  say(error.message);
+}
+
+/** Tell that a question waits, or that this is over. */
+function trouble(key, error, retry) {
+  if (!error) {
+    settle(key);
+    return;
+  }
+  const text = error instanceof Refused ? `The server is busy: ${error.message}` : "The server does not answer.";
+  for (const other of ["search", "facts", "article"]) settle(other); // one notice for one server
+  notice(key, `${text} It is asked again by itself.`, [["Try now", retry]]);
+}
+
+// --- what can be done -------------------------------------------------------------------------------------------
+
+/** A change of the question: counted from its beginning again. */
+function change(changes) {
+  go({ k: 10, ...changes });
+}
+
+function typed() {
+  typing = 0;
+  const q = byId("query").value;
+  if (q.trim() === state.q.trim()) return;
+  const isDraft = draft;
+  draft = true;
+  go({ q, like: null, paragraph: null, k: 10 }, { replace: isDraft, draft: true });
+}
+
+function open(goal, link = document.activeElement) {
+  if (!reading.isOpen) opener = link;
+  go(goal, { focus: true, replace: reading.isOpen && goal.article === state.article });
+}
+
+function like(article, paragraph) {
+  titles.set(article.id, titled(article));
+  go({ q: "", like: article.id, paragraph, k: 10, article: null, at: null, mark: null });
+  byId("results").focus({ preventScroll: true });
+  scrollTo({ top: 0, behavior: "instant" });
+}
+
+const shut = () => go({ article: null, at: null, mark: null });
+
+/** After an article was closed, one is where one was. */
+function leave() {
+  const current = byId("hits").querySelector('[aria-current="true"] a.title');
+  reading.close();
+  const back = opener?.isConnected ? opener : (current ?? byId("query"));
+  opener = null;
+  back.focus({ preventScroll: true });
+  const { top, bottom } = back.getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) back.scrollIntoView({ block: "center" });
+}
+
+/** Say in the list which passage is open. */
+function showCurrent() {
+  const key = state.article && state.at ? keyOf(state.article, state.at[0]) : null;
+  for (const item of byId("hits").children) {
+    if (item.dataset.key === key) item.setAttribute("aria-current", "true");
+    else item.removeAttribute("aria-current");
+  }
+}
+
+function showTitle() {
+  const like = state.like ? `like ${titles.get(state.like) ?? state.like}` : "";
+  const parts = [state.article && reading.title, state.q.trim() || like, "semsearch"];
+  document.title = parts.filter(Boolean).join(" – ");
+}
+
+function step(by) {
+  const items = [...byId("hits").children];
+  const held = items.findIndex((item) => item.contains(document.activeElement));
+  const current = items.findIndex((item) => item.hasAttribute("aria-current"));
+  const next = (state.article || held < 0 ? current : held) + by;
+  if (!state.article && next < 0) {
+    byId("query").focus();
+    return;
+  }
+  if (!items[next]) return;
+  const link = items[next].querySelector("a.title");
+  if (state.article) {
+    opener = link;
+    go(target(hits()[next]), { focus: true, replace: true });
+    items[next].scrollIntoView({ block: "nearest" });
+    say(link.textContent);
+  } else {
+    link.focus({ preventScroll: true });
+    items[next].scrollIntoView({ block: "nearest" });
+  }
+}
+
+function within(by) {
+  const neighbour = state.article && reading.neighbour(state, by);
+  if (!neighbour) return;
+  go(target(neighbour.hit), { replace: true });
+  say(byId("step").textContent);
+}
+
+function press(what) {
+  const held = document.activeElement?.closest(".hit");
+  const scope = held ?? (reading.isOpen ? byId("article") : null);
+  scope?.querySelector(`[data-act="${what}"]`)?.click();
+}
+
+// --- the index --------------------------------------------------------------------------------------------------
+
+/** An answer came from this generation of the index: if what is shown is of another one, say so. */
+function saw(generation) {
+  const isOther = newest !== null && generation !== newest;
+  newest = generation;
+  if (isOther) know();
+  const shown = [answer?.generation, reading.generation].filter(Boolean);
+  if (shown.every((one) => one === generation)) {
+    settle("generation");
+    return;
+  }
+  notice("generation", "The index was updated: what is shown may have changed.", [
+    ["Show it anew", anew],
+    ["Not now", () => settle("generation")],
+  ]);
+}
+
+function anew() {
+  settle("generation");
+  if (answer) search(JSON.stringify(searchOf(state)));
+  if (state.article) reading.show(state, hits(), { again: true, stay: true });
+}
+
+/** Learn what is in the index. */
+async function know() {
+  try {
+    const status = await facts.ask("status");
+    const sources = status && (await facts.ask("sources"));
+    if (!sources) return;
+    known = { status, sources: sources.sources };
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (!searchOf(state)) refused(error);
+    return;
+  }
+  newest ??= known.status.generation;
+  byId("index-name").textContent = known.status.index;
+  const [language, share] = Object.entries(known.status.languages ?? {})[0] ?? [null, 0];
+  page.language = share > 0.9 ? language : null; // for voices and hyphens
+  knowSources(known.sources);
+  if (!searchOf(state)) showAnswer();
+}
+
+async function look() {
+  if (document.hidden) return;
+  try {
+    saw((await ask("health")).generation);
+  } catch {
+    // the next question says what is wrong
+  }
+}
+
+// --- begin ------------------------------------------------------------------------------------------------------
+
+function start() {
+  const query = byId("query");
+  let composing = false;
+  const soon = () => {
+    clearTimeout(typing);
+    if (!composing) typing = setTimeout(typed, PAUSE);
+  };
+  query.addEventListener("compositionstart", () => {
+    composing = true; // what is not yet a word is no question
+    clearTimeout(typing);
+    typing = 0;
+  });
+  query.addEventListener("compositionend", () => {
+    composing = false;
+    soon();
+  });
+  query.addEventListener("input", soon);
+  query.addEventListener("blur", () => (draft = false));
+  byId("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(typing);
+    typed();
+    draft = false;
+  });
+  byId("more").addEventListener("click", () => {
+    go({ k: Math.min(MOST, state.k < 20 ? 20 : state.k < 50 ? 50 : MOST) }, { replace: true, more: hits().length });
+  });
+  byId("home").addEventListener("click", (event) => {
+    if (!opensHere(event)) return;
+    event.preventDefault();
+    go(readState(""));
+    query.focus();
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("results").focus();
+  });
+  byId("close").addEventListener("click", shut);
+  byId("previous").addEventListener("click", () => within(-1));
+  byId("next").addEventListener("click", () => within(1));
+  startFilters(change);
+  startKeys({ step, within, press, close: () => (state.article ? (shut(), true) : false) });
+  addEventListener("scroll", onScroll, { passive: true });
+  byId("article").addEventListener("scroll", onScroll, { passive: true });
+  addEventListener("pagehide", keepScroll);
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, LOOK);
+
+  know();
+  show(state, { kept: history.state?.kept, focus: false });
+  if (!state.q && !state.like && !state.article) query.focus();
+}
+
+start();
