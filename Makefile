@@ -5,10 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check torture format bench bench-full clean
+.PHONY: help install demo test check docs pictures torture format bench bench-full clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed-all  ## install into .venv, with everything that can be read and served
+	@echo "Now: $(BIN)/semsearch rebuild-index FOLDER, then $(BIN)/semsearch query \"...\"" >&2
 
 demo: $(VENV)/installed  ## install, index corpus/ into index/ and ask a question
 	$(BIN)/semsearch rebuild-index corpus --index index --no-json
@@ -31,6 +34,13 @@ check: $(VENV)/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+docs: $(VENV)/installed-dev  ## build the documentation site into docs/_build/html, without a broken link
+	$(BIN)/python -m sphinx -b html -c docs -d docs/_build/doctrees -j auto -W --keep-going -n -q . docs/_build/html
+	@echo "docs/_build/html/index.html" >&2
+
+pictures: $(VENV)/installed-dev  ## take the pictures of the README anew, with Debian's chromium
+	$(BIN)/python docs/pictures.py
 
 torture: $(VENV)/installed-dev  ## put the promises of docs/reliability.md and the engines to the test at length: hours
 	SEMSEARCH_TORTURE=1 $(BIN)/python -m pytest tests/torture tests/engines $(PYTEST_ARGS)
@@ -70,16 +80,25 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 	$(BIN)/python -m benchmarks.report
 
 clean:  ## remove the environment, the caches and the built index
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
+	rm -rf $(VENV) docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
 
-# torch comes first and alone: an unpinned torch would be pulled by the others, with gigabytes of GPU libraries.
+# On Linux the package index serves torch with gigabytes of GPU libraries; torch's own index has it for CPUs alone, and its
+# versions there (2.13.0+cpu) come before those of the same number. So torch is installed first, with both indexes. Where its
+# own cannot be reached, it is passed over, after a moment. With a GPU: make TORCH_INDEX= install
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
+TORCH_OPTIONS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --timeout 15 --retries 1)
+
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "semsearch needs Python 3.10 or later: 'make PYTHON=python3.12 $(MAKECMDGOALS)' names one" >&2; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes a few minutes." >&2
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt $(TORCH_OPTIONS) torch
 	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/installed-all: $(VENV)/installed
+	$(PIP) install --constraint constraints.txt --editable ".[all]"
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

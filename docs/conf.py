@@ -32,7 +32,7 @@ release = version = semsearch.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "index/README.md", "benchmarks/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = ["docs/**.md", "index/README.md", "benchmarks/**.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 exclude_patterns = [
     "docs/_build",
     ".*",
