@@ -3,12 +3,14 @@
 import { Refused, ask } from "./api.js";
 import { byId, element, opensHere } from "./dom.js";
 import { fieldError, knowSources, startFilters, syncFilters } from "./filters.js";
+import { showInstead, showNothing, showRefusal } from "./instead.js";
 import { startKeys } from "./keys.js";
 import { Latest } from "./latest.js";
 import { notice, say, settle } from "./notices.js";
+import { keepPlace, returnTo, startPlaces } from "./places.js";
 import { Reading } from "./reading.js";
-import { keyOf, showHits, showInstead, target } from "./results.js";
-import { MOST, UNFILTERED, isFiltered, readState, searchOf, writeState } from "./state.js";
+import { keyOf, showHits, target } from "./results.js";
+import { MOST, readState, searchOf, writeState } from "./state.js";
 import { counted, titled, unquoted } from "./text.js";
 import { showWelcome } from "./welcome.js";
 
@@ -28,6 +30,7 @@ let known = null; // what is in the index: status and sources
 let newest = null; // the generation that answered last
 let typing = 0; // the timer of a question that is being written
 let draft = false; // whether the entry of the history is of a question that is being written
+let loose = false; // whether quotation marks of a draft were left out
 let opener = null; // the link that opened the article
 
 // --- the address ------------------------------------------------------------------------------------------------
@@ -46,7 +49,7 @@ function go(changes, how = {}) {
   if (!how.draft) draft = false;
   const address = writeState(state);
   if (address !== writeState(before)) {
-    keepScroll();
+    keepPlace();
     if (how.replace) history.replaceState(history.state, "", address);
     else history.pushState({}, "", address);
   }
@@ -58,7 +61,7 @@ function show(before, how = {}) {
   syncFilters(state);
   const question = JSON.stringify(searchOf(state));
   if (question !== asked) search(question, how);
-  else placeScroll(how);
+  else returnTo(how.kept);
   if (state.article) {
     const more = { title: titles.get(state.article), scroll: how.kept?.article };
     reading.show(state, hits(), { ...how, ...more }).then(showTitle);
@@ -76,62 +79,75 @@ addEventListener("popstate", () => {
   show(before, { kept: history.state?.kept ?? {}, focus: state.article !== null && state.article !== before.article });
 });
 
-// Where one was on the page is kept with the entry of the history, so that back and reload return there.
-history.scrollRestoration = "manual";
-let scrolled = 0;
-
-function keepScroll() {
-  clearTimeout(scrolled);
-  const kept = { list: scrollY, article: reading.isOpen ? byId("article").scrollTop : undefined };
-  history.replaceState({ ...history.state, kept }, "");
-}
-
-function onScroll() {
-  clearTimeout(scrolled);
-  scrolled = setTimeout(keepScroll, 250);
-}
-
-function placeScroll({ kept }) {
-  if (kept?.list !== undefined) scrollTo({ top: kept.list, behavior: "instant" });
-}
-
 // --- the question -----------------------------------------------------------------------------------------------
 
 const hits = () => answer?.hits ?? [];
 
 async function search(question, how = {}) {
   asked = question;
-  const what = searchOf(state);
   for (const name of ["query", "since", "until", "where"]) fieldError(name, "");
-  if (!what) {
+  if (!searchOf(state)) {
     questions.stop();
-    byId("busy").classList.remove("on");
+    busy(false);
     answer = null;
     showAnswer();
     return;
   }
-  byId("busy").classList.add("on");
-  byId("results").setAttribute("aria-busy", "true");
+  busy(true);
   let came;
   try {
-    came = await questions.ask(...what);
+    came = await askLoosely(...searchOf(state));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     answer = null;
     showAnswer();
-    refused(error);
+    showRefusal(error, state, again);
   }
   if (came === null) return; // something else was asked meanwhile
-  byId("busy").classList.remove("on");
-  byId("results").removeAttribute("aria-busy");
+  busy(false);
   if (!came) return;
   answer = came;
   saw(came.generation);
   for (const { article } of came.hits) titles.set(article.id, titled(article));
   showAnswer();
-  placeScroll(how);
+  returnTo(how.kept);
   if (how.more) byId("hits").children[how.more]?.querySelector("a").focus();
   if (state.article) reading.mark(state, hits(), { stay: true });
+  if (state.like && !titles.has(state.like)) learnTitle(state.like);
+}
+
+/** Ask; while a phrase is being written its second quotation mark is missing, which is no mistake yet. */
+async function askLoosely(path, parameters) {
+  loose = false;
+  try {
+    return await questions.ask(path, parameters);
+  } catch (error) {
+    const { hasQuotes, without } = unquoted(state.q);
+    if (!draft || !hasQuotes || !without || error.status !== 422) throw error;
+    loose = true;
+    return questions.ask(path, { ...parameters, q: without });
+  }
+}
+
+const titleOf = (id) => titles.get(id) ?? id;
+
+const again = () => search(JSON.stringify(searchOf(state)));
+
+function busy(is) {
+  byId("busy").classList.toggle("on", is);
+  byId("results").setAttribute("aria-busy", String(is));
+}
+
+/** What an article is called that nothing on the page names. */
+async function learnTitle(id) {
+  try {
+    titles.set(id, titled((await ask("article", { id })).article));
+  } catch {
+    return; // its id will do
+  }
+  if (state.like !== id) return;
+  syncFilters(state);
+  showAnswer();
 }
 
 function showAnswer() {
@@ -145,7 +161,7 @@ function showAnswer() {
   if (found.length) {
     showInstead([]);
     say(counted(found.length, "passage"), 600);
-  } else if (answer) nothing();
+  } else if (answer) showNothing(state, change);
   else if (searchOf(state)) showInstead([]);
   else if (known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
   showCurrent();
@@ -153,45 +169,10 @@ function showAnswer() {
 }
 
 function headline(found) {
-  const parts = [counted(found.length, "passage")];
-  if (state.like) {
-    const part = state.paragraph ? `paragraph ${state.paragraph} of ` : "";
-    parts.push(` like ${part}`, element("q", { dir: "auto" }, titles.get(state.like) ?? state.like));
-    return parts;
-  }
-  return [...parts, element("span", { class: "muted seconds" }, ` in ${answer.seconds.toFixed(2)} s`)];
-}
-
-function nothing() {
-  const remedies = [];
-  const lines = ["No passages."];
-  const { hasQuotes, without } = unquoted(state.q);
-  if (isFiltered(state)) remedies.push(["Search without filters", () => change(UNFILTERED)]);
-  if (hasQuotes && without) {
-    lines.push("What stands between quotation marks must be found as it stands.");
-    remedies.push(["Search without quotation marks", () => change({ q: without })]);
-  }
-  if (!remedies.length) lines.push("Other words may find what you want: as an article would say it.");
-  showInstead(lines, remedies);
-  say("No passages", 600);
-}
-
-function refused(error) {
-  const again = [["Try again", () => search(JSON.stringify(searchOf(state)))]];
-  if (error.status === 401 || error.status === 403) {
-    showInstead([
-      "This server asks who you are.",
-      `Open the address that “semsearch serve” printed when it was started: it ends with “?token=” and a word, which lets you in. (${error.message})`,
-    ]);
-  } else if (error.status === 422) {
-    const fields = { q: "query", since: "since", until: "until", where: "where" };
-    const shown = error.errors.filter(({ field, message }) => fieldError(fields[field], message));
-    if (!shown.length && state.where && /filter/i.test(error.message)) fieldError("where", error.message);
-    showInstead([error.message]);
-  } else {
-    showInstead([error.message], again);
-  }
-  say(error.message);
+  const count = counted(found.length, "passage");
+  if (!state.like) return [count];
+  const part = state.paragraph ? `paragraph ${state.paragraph} of ` : "";
+  return [`${count} like ${part}`, element("q", { dir: "auto" }, titleOf(state.like))];
 }
 
 /** Tell that a question waits, or that this is over. */
@@ -256,7 +237,7 @@ function showCurrent() {
 }
 
 function showTitle() {
-  const like = state.like ? `like ${titles.get(state.like) ?? state.like}` : "";
+  const like = state.like ? `like ${titleOf(state.like)}` : "";
   const parts = [state.article && reading.title, state.q.trim() || like, "semsearch"];
   document.title = parts.filter(Boolean).join(" – ");
 }
@@ -316,7 +297,7 @@ function saw(generation) {
 
 function anew() {
   settle("generation");
-  if (answer) search(JSON.stringify(searchOf(state)));
+  if (answer) again();
   if (state.article) reading.show(state, hits(), { again: true, stay: true });
 }
 
@@ -329,7 +310,7 @@ async function know() {
     known = { status, sources: sources.sources };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (!searchOf(state)) refused(error);
+    if (!searchOf(state)) showRefusal(error, state, know);
     return;
   }
   newest ??= known.status.generation;
@@ -374,6 +355,7 @@ function start() {
     clearTimeout(typing);
     typed();
     draft = false;
+    if (loose) again(); // now it is a mistake
   });
   byId("more").addEventListener("click", () => {
     go({ k: Math.min(MOST, state.k < 20 ? 20 : state.k < 50 ? 50 : MOST) }, { replace: true, more: hits().length });
@@ -391,11 +373,9 @@ function start() {
   byId("close").addEventListener("click", shut);
   byId("previous").addEventListener("click", () => within(-1));
   byId("next").addEventListener("click", () => within(1));
-  startFilters(change);
+  startFilters(change, titleOf);
   startKeys({ step, within, press, close: () => (state.article ? (shut(), true) : false) });
-  addEventListener("scroll", onScroll, { passive: true });
-  byId("article").addEventListener("scroll", onScroll, { passive: true });
-  addEventListener("pagehide", keepScroll);
+  startPlaces();
   document.addEventListener("visibilitychange", look);
   setInterval(look, LOOK);
 

@@ -8,11 +8,13 @@ const MOST_SHOWN = 200; // sources in the list at once: more are found by typing
 
 let sources = [];
 let go = () => {};
+let titleOf = (id) => id;
 let current = null;
 
-/** Prepare the panels; `change(changes)` is called with what was changed of the state. */
-export function startFilters(change) {
+/** Prepare the panels; `change(changes)` is called with what was changed of the state, `called(id)` names an article. */
+export function startFilters(change, called) {
   go = change;
+  titleOf = called;
   for (const toggle of document.querySelectorAll(".switches button")) {
     toggle.addEventListener("click", () => openPanel(toggle.getAttribute("aria-expanded") === "true" ? null : toggle));
   }
@@ -123,6 +125,7 @@ function sourceItem({ source, articles }, i) {
 function showChips(state) {
   const chips = [];
   const add = (label, value, changes) => chips.push({ label, value, changes });
+  if (state.like) add("like", titleOf(state.like), { like: null, paragraph: null });
   if (state.since) add("since", dateName(state.since), { since: "" });
   if (state.until) add("until", dateName(state.until), { until: "" });
   for (const source of state.sources) {

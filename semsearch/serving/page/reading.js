@@ -110,7 +110,7 @@ export class Reading {
   /** What is covered by the article cannot be reached. */
   cover() {
     const covered = this.isOpen && narrow.matches;
-    for (const id of ["main", "top"]) byId(id).inert = covered;
+    byId("column").inert = covered;
     document.querySelector(".skip").inert = covered;
   }
 

@@ -120,12 +120,3 @@ export function copyHit({ passage, evidence, article, page: pageName }, page, fr
   const url = webAddress(article.url);
   return copy(quotation((evidence ?? passage).text, article, passage.paragraph, pageName, url), from);
 }
-
-/** Say instead of hits why there are none; each remedy is a pair of a label and what it does. */
-export function showInstead(lines, remedies = []) {
-  const buttons = remedies.map(([label, act]) => element("button", { type: "button", on: { click: act } }, label));
-  byId("instead").replaceChildren(
-    ...lines.map((line) => element("p", {}, line)),
-    ...(buttons.length ? [element("p", { class: "remedies" }, ...buttons)] : []),
-  );
-}

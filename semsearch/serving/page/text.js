@@ -116,3 +116,9 @@ export function unquoted(query) {
   const without = query.replace(/["“”„«»]/g, "").trim();
   return { hasQuotes: without !== query.trim(), without };
 }
+
+/** A message as a sentence. */
+export function sentence(message) {
+  const text = message.trim();
+  return text ? text[0].toLocaleUpperCase("en") + text.slice(1) + (/[.!?:^]$/.test(text) ? "" : ".") : text;
+}
