@@ -42,6 +42,7 @@ _RUN_ELSEWHERE = {
     "py": {"docs/shards.md"},  # tests/test_shards_page.py
 }
 _MARKDOWN = MarkdownIt().enable("table")
+_SHOWN_PICTURE = re.compile(r"(?:src|srcset)=\"([^\"]+)\"")
 _SHOWN = re.compile(r"(?:^|[\s/])semsearch (?=[a-z-])(.+)")
 _LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 # What the tests cannot run: it installs things, needs a network, or is what runs the tests.
@@ -250,5 +251,6 @@ def test_the_grammar_of_filters_is_that_of_the_module() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
     targets = [match["target"] for match in _LINK.finditer(page.read_text(encoding="utf-8"))]
+    targets += _SHOWN_PICTURE.findall(page.read_text(encoding="utf-8"))
     broken = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert not broken
