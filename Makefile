@@ -82,18 +82,21 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 clean:  ## remove the environment, the caches and the built index
 	rm -rf $(VENV) docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
 
-# On Linux the package index serves torch with gigabytes of GPU libraries; torch's own index has it for CPUs alone, and its
-# versions there (2.13.0+cpu) come before those of the same number. So torch is installed first, with both indexes. Where its
-# own cannot be reached, it is passed over, after a moment. With a GPU: make TORCH_INDEX= install
+# On Linux the package index serves torch with gigabytes of GPU libraries, and torch's own index one for CPUs alone. So torch
+# comes first, from there, and from the package index where that cannot be reached. With a GPU: make TORCH_INDEX= install
 TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
-TORCH_OPTIONS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX) --timeout 15 --retries 1)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "semsearch needs Python 3.10 or later: 'make PYTHON=python3.12 $(MAKECMDGOALS)' names one" >&2; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes a few minutes." >&2
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt $(TORCH_OPTIONS) torch
+ifneq ($(strip $(TORCH_INDEX)),)
+	@echo "torch for CPUs, from $(TORCH_INDEX)" >&2
+	@$(PIP) install --constraint constraints.txt --no-deps --index-url $(TORCH_INDEX) --timeout 15 --retries 0 torch 2>/dev/null || \
+		echo "It cannot be had there: torch comes from the package index." >&2
+endif
+	$(PIP) install --constraint constraints.txt torch
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
