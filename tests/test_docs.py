@@ -11,6 +11,7 @@ import sqlite3
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -246,6 +247,18 @@ def test_every_option_of_a_query_is_explained() -> None:
 def test_the_grammar_of_filters_is_that_of_the_module() -> None:
     grammar = (filters.__doc__ or "").partition("::\n\n")[2].partition("\n\nWhat a comparison means")[0]
     assert textwrap.dedent(grammar).strip() in [code.strip() for _, code in _blocks("")]
+
+
+def test_the_pictures_of_the_readme_are_small_and_ask_no_other_host() -> None:
+    pictures = _SHOWN_PICTURE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {name.partition("-")[0] for name in pictures} == {"docs/images/terminal", "docs/images/page"}
+    for name in pictures:
+        picture = ROOT / name
+        assert 0 < picture.stat().st_size <= 200_000, name
+        if picture.suffix == ".svg":
+            drawn = ElementTree.fromstring(picture.read_text(encoding="utf-8"))  # noqa: S314 - our own picture
+            assert "semsearch query" in "".join(drawn.itertext()).replace("\xa0", " ")
+            assert not re.search(r"(?:href|url)\W+https?:", picture.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
