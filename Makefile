@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What is installed is compiled when it is first used: most of it never is.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile --constraint constraints.txt
 
 .PHONY: help install demo test check docs pictures torture format bench bench-full clean
 
@@ -86,24 +87,27 @@ clean:  ## remove the environment, the caches and the built index
 # comes first, from there, and from the package index where that cannot be reached. With a GPU: make TORCH_INDEX= install
 TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/torch: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "semsearch needs Python 3.10 or later: 'make PYTHON=python3.12 $(MAKECMDGOALS)' names one" >&2; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes a few minutes." >&2
 	$(PYTHON) -m venv $(VENV)
 ifneq ($(strip $(TORCH_INDEX)),)
 	@echo "torch for CPUs, from $(TORCH_INDEX)" >&2
-	@$(PIP) install --constraint constraints.txt --no-deps --index-url $(TORCH_INDEX) --timeout 15 --retries 0 torch 2>/dev/null || \
+	@$(INSTALL) --no-deps --index-url $(TORCH_INDEX) --timeout 15 --retries 0 torch 2>/dev/null || \
 		echo "It cannot be had there: torch comes from the package index." >&2
 endif
-	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --editable .
+	$(INSTALL) torch
 	@touch $@
 
-$(VENV)/installed-all: $(VENV)/installed
-	$(PIP) install --constraint constraints.txt --editable ".[all]"
+$(VENV)/installed: $(VENV)/torch
+	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --constraint constraints.txt --editable ".[dev]"
-	@touch $@
+$(VENV)/installed-all: $(VENV)/torch
+	$(INSTALL) --editable ".[all]"
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-dev: $(VENV)/torch
+	$(INSTALL) --editable ".[dev]"
+	@touch $(VENV)/installed $(VENV)/installed-all $@

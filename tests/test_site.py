@@ -80,7 +80,7 @@ def is_elsewhere(target: str) -> bool:
 
 def test_nothing_is_loaded_from_another_host(site: Path) -> None:
     loaded = [
-        f"{page.relative_to(site)}: {element.tag} {element.get(attribute)}"
+        f"{page.relative_to(site)}: {tag} {element.get(attribute)}"
         for page, tree in pages(site)
         for tag, attribute in _LOADED.items()
         for element in tree.iter(tag)
