@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from semsearch.addresses import shown
 from semsearch.cli._options import index_option
 from semsearch.cli._terminal import printable
-
-if TYPE_CHECKING:
-    from semsearch.serving import Settings
 
 __all__ = ["serve"]
 
@@ -77,16 +75,17 @@ def serve(
     rate: float | None,
 ) -> int:
     """Serve a page to search on, and an HTTP API, until it is interrupted."""
+    for library in ("OPENBLAS", "OMP"):  # searches run beside each other: none of them needs threads of its own
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from semsearch.serving import LOOPBACK_NAMES, Settings
     from semsearch.serving import serve as serve_index
 
+    more: dict[str, Any] = {} if threads is None else {"threads": threads}
     token = _token(token_file)
     try:
         settings = Settings(
-            token=token, hosts=[*LOOPBACK_NAMES, *allow_host], waiting=waiting, timeout=timeout, rate=rate
+            token=token, hosts=[*LOOPBACK_NAMES, *allow_host], waiting=waiting, timeout=timeout, rate=rate, **more
         )
-        if threads is not None:
-            settings = _with_threads(settings, threads)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -95,29 +94,17 @@ def serve(
     def ready(url: str) -> None:
         click.echo(f"{printable(shown(index))} is served at {url}", err=True)
         click.echo("ctrl-c ends it", err=True)
-        if opens or (opens is None and sys.stderr.isatty()):
+        # Others on this machine can see what a browser is started with, so a token is not given to it unasked.
+        if opens or (opens is None and sys.stderr.isatty() and "token=" not in url):
             import webbrowser
 
             webbrowser.open(url)
 
-    try:
-        serve_index(index, host=host, port=port, settings=settings, proxies=proxy, ready=ready)
-    except OSError as error:
-        raise click.UsageError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}: name another --port"
-        ) from None
+    serve_index(index, host=host, port=port, settings=settings, proxies=proxy, ready=ready)
     return 0
 
 
-def _with_threads(settings: Settings, threads: int) -> Settings:
-    from dataclasses import replace
-
-    return replace(settings, threads=threads)
-
-
 def _token(file: Path | None) -> str | None:
-    import os
-
     from semsearch.serving import check_token
 
     try:

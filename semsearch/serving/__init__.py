@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from semsearch.serving._serve import make_app, serve
+from semsearch.serving._serve import describe_api, make_app, serve
 from semsearch.serving._settings import DEFAULT_PORT, LOOPBACK_NAMES, Settings, check_token
 
-__all__ = ["DEFAULT_PORT", "LOOPBACK_NAMES", "Settings", "check_token", "make_app", "serve"]
+__all__ = ["DEFAULT_PORT", "LOOPBACK_NAMES", "Settings", "check_token", "describe_api", "make_app", "serve"]

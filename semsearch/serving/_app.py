@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +21,7 @@ from semsearch.errors import ArticleNotFoundError, SemsearchError
 from semsearch.serving._archive import Archive, as_bytes
 from semsearch.serving._desk import Desk
 from semsearch.serving._documented import document
-from semsearch.serving._gate import Gate
+from semsearch.serving._gate import WITH_BODIES, Gate
 from semsearch.serving._models import (
     ArticleAnswer,
     ArticleParameters,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from semsearch.searching import LiveIndex
     from semsearch.serving._settings import Settings
 
-__all__ = ["App"]
+__all__ = ["App", "describe"]
 
 _LOG = logging.getLogger("semsearch.serving")
 _JSON = "application/json"
@@ -86,21 +86,21 @@ class App:
             self._desk.close()
             self.archive.close()
 
-    async def hits(self, asked: Asked) -> Response:
+    async def hits(self, asked: Asked, request: Request) -> Response:
         """Answer a search."""
         began = perf_counter()
         answer = self.archive.known(asked)
         if answer is None:
-            answer = await self.done(partial(self.archive.answer, asked, asked.ask))
+            answer = await self.done(partial(self.archive.answer, asked, asked.ask), request)
         seconds = b',"seconds":%.6f}' % (perf_counter() - began)
         return Response(answer + seconds, media_type=_JSON)
 
-    async def done(self, work: Callable[[], _T]) -> _T:
+    async def done(self, work: Callable[[], _T], request: Request) -> _T:
         """Do something with the index in a thread, and say what goes wrong as a client may know it."""
         if self._closed:
             raise Refusal(503, "the server is being ended", headers={"Retry-After": "5"})
         try:
-            return await self._desk.run(work)
+            return await self._desk.run(work, partial(_gone, request))
         except ArticleNotFoundError as error:
             raise problem_of(error) from None
         except ValueError as error:
@@ -108,6 +108,12 @@ class App:
         except SemsearchError as error:
             _LOG.error("a question could not be answered: %s", error)
             raise problem_of(error) from None
+
+
+def describe() -> dict[str, Any]:
+    """Return the description of the API; no index is needed for it."""
+    api = _make_api(cast(App, None))  # the routes ask it only when somebody asks them
+    return cast(dict[str, Any], api.state.description)
 
 
 def _make_api(app: App) -> FastAPI:
@@ -131,45 +137,51 @@ def _make_api(app: App) -> FastAPI:
     _add_searches(api, app)
     _add_reading(api, app)
     _add_state(api, app)
-    document(api)
-    _add_page(api, as_bytes(api.openapi()))
+    api.state.description = document(api)
+    _add_page(api, as_bytes(api.state.description))
     return api
+
+
+async def _gone(request: Request) -> None:
+    """Return once the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _add_searches(api: FastAPI, app: App) -> None:
     @api.get("/api/v1/search", response_model=SearchAnswer, tags=["search"])
-    async def search(given: Annotated[SearchParameters, Query()]) -> Response:
+    async def search(given: Annotated[SearchParameters, Query()], request: Request) -> Response:
         """Find the passages that answer best, best first."""
-        return await app.hits(asked_by_parameters(given))
+        return await app.hits(asked_by_parameters(given), request)
 
     @api.post("/api/v1/search", response_model=SearchAnswer, tags=["search"])
-    async def search_by_body(given: SearchBody) -> Response:
+    async def search_by_body(given: SearchBody, request: Request) -> Response:
         """Find the passages that answer best: the same, for what is too long for an address."""
-        return await app.hits(asked_by_body(given))
+        return await app.hits(asked_by_body(given), request)
 
     @api.get("/api/v1/similar", response_model=SearchAnswer, tags=["search"])
-    async def similar(given: Annotated[SimilarParameters, Query()]) -> Response:
+    async def similar(given: Annotated[SimilarParameters, Query()], request: Request) -> Response:
         """Find passages of other articles that are most like an article, or one paragraph of it."""
-        return await app.hits(asked_for_similar(given))
+        return await app.hits(asked_for_similar(given), request)
 
 
 def _add_reading(api: FastAPI, app: App) -> None:
     @api.get("/api/v1/article", response_model=ArticleAnswer, tags=["reading"])
-    async def article(given: Annotated[ArticleParameters, Query()]) -> Response:
+    async def article(given: Annotated[ArticleParameters, Query()], request: Request) -> Response:
         """Read a whole article, and where its paragraphs are."""
-        return Response(await app.done(partial(app.archive.article, given.id)), media_type=_JSON)
+        return Response(await app.done(partial(app.archive.article, given.id), request), media_type=_JSON)
 
     @api.get("/api/v1/sources", response_model=SourcesAnswer, tags=["reading"])
-    async def sources() -> Response:
+    async def sources(request: Request) -> Response:
         """List the sources of the index, that with the most articles first."""
-        return Response(await app.done(app.archive.sources), media_type=_JSON)
+        return Response(await app.done(app.archive.sources, request), media_type=_JSON)
 
 
 def _add_state(api: FastAPI, app: App) -> None:
     @api.get("/api/v1/status", response_model=Status, tags=["state"])
-    async def status() -> Response:
+    async def status(request: Request) -> Response:
         """Say what is in the index, and what makes its answers other than they should be."""
-        return Response(await app.done(app.archive.status), media_type=_JSON)
+        return Response(await app.done(app.archive.status, request), media_type=_JSON)
 
     @api.get("/api/v1/health", response_model=Health, tags=["state"])
     async def health() -> Response:
@@ -220,8 +232,12 @@ def _answer_errors(api: FastAPI) -> None:
         detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:5])
         return problem(422, detail or "the request cannot be read", errors=errors)
 
-    async def other(_: Request, error: Any) -> Response:
-        return problem(error.status_code, str(error.detail), headers=error.headers)
+    async def other(request: Request, error: Any) -> Response:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            headers["allow"] = "GET, POST" if path in WITH_BODIES else "GET"  # Starlette names those of one route
+        return problem(error.status_code, str(error.detail), headers=headers)
 
     async def failed(_: Request, error: Exception) -> Response:
         return problem(500, f"something is wrong in the server ({type(error).__name__}): its log says more")

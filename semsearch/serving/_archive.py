@@ -24,7 +24,7 @@ from semsearch.serving._words import WordsMissing
 __all__ = ["Archive", "Question", "as_bytes"]
 
 _LOG = logging.getLogger("semsearch.serving")
-_LEAST_FOR_ENGINES = 10.0  # seconds between two questions to an engine whether there is something new
+LEAST_FOR_ENGINES = 10.0  # seconds between two questions to an engine whether there is something new
 _NO_WORDS = (
     "the ranking knows nothing of words now, as no index of them as they are is on the server: "
     "'semsearch repair' makes it"
@@ -61,10 +61,10 @@ class Archive:
             self._live = index if isinstance(index, LiveIndex) else LiveIndex(index)
             stack.pop_all()
         self.cache = Cache(cache_bytes)
-        self._words_missing = self._words.heard > 0
+        self._heard_before = 0  # this generation was opened
         self._failure: SemsearchError | OSError | None = None
         self._ended = threading.Event()
-        self._every = max(refresh, _LEAST_FOR_ENGINES) if is_address(self._live.index) else refresh
+        self._every = max(refresh, LEAST_FOR_ENGINES) if is_address(self._live.index) else refresh
         self._thread = threading.Thread(target=self._follow, name="semsearch-refresh", daemon=True)
         self._thread.start()
 
@@ -82,7 +82,7 @@ class Archive:
     def warnings(self) -> list[str]:
         """What makes answers other than they should be."""
         found = []
-        if self._words_missing:
+        if self._words.heard > self._heard_before:
             found.append(_NO_WORDS)
         if self._failure is not None:
             found.append(
@@ -194,11 +194,9 @@ class Archive:
             _LOG.info("the newest generation can be opened again")
         self._failure = None
         if opened:
-            self._words_missing = self._words.heard > heard
+            self._heard_before = heard
             self.cache.clear()
             _LOG.info("generation %s answers now", self.generation)
-        elif self._words.heard > heard:
-            self._words_missing = True
 
     def close(self) -> None:
         """Let go of the index once nobody is in the middle of a search."""
@@ -209,7 +207,10 @@ class Archive:
 
     def _follow(self) -> None:
         while not self._ended.wait(self._every):
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception:  # noqa: BLE001, PERF203 - whatever it is, the generation that answers goes on
+                _LOG.exception("the search for a newer generation has failed")
 
     @contextlib.contextmanager
     def _current(self) -> Iterator[tuple[str, Searcher]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from semsearch.serving._problems import Refusal
 
@@ -27,13 +27,17 @@ class Desk:
         """Return how many run or wait."""
         return len(self._taken)
 
-    async def run(self, work: Callable[[], _T]) -> _T:
+    async def run(self, work: Callable[[], _T], gone: Callable[[], Coroutine[Any, Any, None]]) -> _T:
         """Do it in a thread.
 
         A thread cannot be ended: what takes too long keeps its place until it is done, though nobody waits for it.
 
+        Args:
+            work: What is to be done.
+            gone: Returns once nobody waits for the answer any more. What has not begun then is not done.
+
         Raises:
-            Refusal: If too many wait (at once), or it took too long.
+            Refusal: If too many wait (at once), it took too long, or nobody waits for it.
         """
         if len(self._taken) >= self._most:
             raise Refusal(503, "too many searches are waiting: try again", headers={"Retry-After": "1"})
@@ -41,14 +45,17 @@ class Desk:
         self._taken.add(future)  # type: ignore[arg-type]  # it is only counted
         future.add_done_callback(self._taken.discard)
         done = asyncio.wrap_future(future)
+        left = asyncio.ensure_future(gone())
+        either: set[asyncio.Future[Any]] = {done, left}
         try:
-            return await asyncio.wait_for(asyncio.shield(done), self._timeout)
-        except asyncio.TimeoutError:
-            future.cancel()  # if it still waits it need not be done at all
-            done.add_done_callback(_looked_at)
-            raise Refusal(
-                503, f"the search took more than {self._timeout:g} seconds", headers={"Retry-After": "5"}
-            ) from None
+            await asyncio.wait(either, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left.cancel()
+        if done.done():
+            return done.result()
+        future.cancel()  # if it still waits it need not be done at all
+        done.add_done_callback(_looked_at)
+        raise Refusal(503, f"the search took more than {self._timeout:g} seconds", headers={"Retry-After": "5"})
 
     def close(self) -> None:
         """Wait for those that run; those that wait are dropped."""

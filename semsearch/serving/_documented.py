@@ -34,8 +34,8 @@ _OF_BODIES = {"408", "413", "415"}
 _OF_ARTICLES = {"/api/v1/article", "/api/v1/similar"}
 
 
-def document(api: FastAPI) -> None:
-    """Make the document, which ``api.openapi()`` returns from then on."""
+def document(api: FastAPI) -> dict[str, Any]:
+    """Return the document."""
     made = get_openapi(
         title=api.title,
         version=api.version,
@@ -56,7 +56,7 @@ def document(api: FastAPI) -> None:
     for path, operations in made["paths"].items():
         for method, operation in operations.items():
             operation["responses"].update(_problems(path, method))
-    api.openapi_schema = made
+    return made
 
 
 def _problems(path: str, method: str) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import math
-import re
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
@@ -22,14 +20,16 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["API", "LONGEST_BODY", "PAGE_POLICY", "Gate"]
+__all__ = ["API", "BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "WITH_BODIES", "Gate"]
 
 API = "/api/"
 LONGEST_BODY = 64 * 1024
-_BODY_SECONDS = 10.0
+BODY_SECONDS = 10.0
+_MOST_THROWN_AWAY = 2**20
+_MOST_PARAMETERS = 200
 _COOKIE_SECONDS = 30 * 24 * 3600
+WITH_BODIES = {"/api/v1/search"}
 _REPEATED = {"source"}  # parameters that may be given more than once
-_NOT_ASCII = re.compile(rb"[^\x21-\x7e]")
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -74,7 +74,7 @@ class Gate:
         try:
             answer = self._look(inner, path)
             if answer is None:
-                inner["query_string"] = _query_string(inner)
+                _check_query_string(scope["query_string"])
                 receive = await _read(inner, receive)
         except Refusal as refusal:
             answer = refusal.response()
@@ -99,6 +99,9 @@ class Gate:
                 "Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": 'Bearer realm="semsearch"'},
             )
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if scope["method"] == "POST" and path in WITH_BODIES and kind != "application/json":
+            raise Refusal(415, "the body must be JSON, and Content-Type say so: application/json")
         return None
 
     def _count(self, scope: Scope) -> None:
@@ -163,23 +166,20 @@ def _cookie(scope: Scope, headers: Mapping[str, str]) -> str | None:
     return None if found is None else found.value
 
 
-def _query_string(scope: Scope) -> bytes:
-    """Return the query string with nothing but ASCII in it, once it is known to be UTF-8 and to name nothing twice."""
-    raw: bytes = scope["query_string"]
+def _check_query_string(raw: bytes) -> None:
+    """Refuse parameters that are not UTF-8, or are given twice where that says nothing."""
     if not raw:
-        return raw
+        return
     try:
-        codecs.decode(unquote_to_bytes(raw), "utf-8", "strict")
+        text = raw.decode("ascii")
+        unquote_to_bytes(text).decode("utf-8")
+        names = [name for name, _ in parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)]
     except UnicodeDecodeError:
-        raise Refusal(400, "the address's parameters are not UTF-8") from None
-    clean = _NOT_ASCII.sub(lambda sign: b"%%%02X" % sign.group()[0], raw)
-    try:
-        names = [name for name, _ in parse_qsl(clean.decode("ascii"), keep_blank_values=True, max_num_fields=200)]
+        raise Refusal(400, "the address's parameters are not escaped UTF-8") from None
     except ValueError:
-        raise Refusal(422, "there are more than 200 parameters") from None
+        raise Refusal(422, f"there are more than {_MOST_PARAMETERS} parameters") from None
     for name in sorted({name for name in names if names.count(name) > 1} - _REPEATED):
         raise Refusal.of_field(name[:100], f"the parameter {name[:100]!r} is given more than once")
-    return clean
 
 
 async def _read(scope: Scope, receive: Receive) -> Receive:
@@ -187,14 +187,14 @@ async def _read(scope: Scope, receive: Receive) -> Receive:
     headers = {name: value for name, value in scope["headers"] if name in {b"content-length", b"transfer-encoding"}}
     if not headers:
         return receive
-    length = headers.get(b"content-length", b"0")
-    if length.isdigit() and int(length[:20]) > LONGEST_BODY:
-        raise _too_long()
     try:
-        body = await asyncio.wait_for(_whole(receive), _BODY_SECONDS)
+        length = int(headers.get(b"content-length", b"0")[:20])
+        if length > _MOST_THROWN_AWAY:
+            raise _too_long()
+        body = await asyncio.wait_for(_whole(receive), BODY_SECONDS)
     except asyncio.TimeoutError:
         raise Refusal(
-            408, f"the body did not come within {_BODY_SECONDS:g} seconds", headers={"Connection": "close"}
+            408, f"the body did not come within {BODY_SECONDS:g} seconds", headers={"Connection": "close"}
         ) from None
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -205,16 +205,19 @@ async def _read(scope: Scope, receive: Receive) -> Receive:
 
 
 async def _whole(receive: Receive) -> bytes:
-    body = bytearray()
-    more = True
-    while more:
+    """Return a body; of one that is too long some more is read, as who still sends it would not see the answer."""
+    body, length, more = bytearray(), 0, True
+    while more and length <= _MOST_THROWN_AWAY:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(400, "the body is not complete")
-        body += message.get("body", b"")
-        if len(body) > LONGEST_BODY:
-            raise _too_long()
+        part = message.get("body", b"")
+        length += len(part)
+        if length <= LONGEST_BODY:
+            body += part
         more = message.get("more_body", False)
+    if length > LONGEST_BODY:
+        raise _too_long()
     return bytes(body)
 
 

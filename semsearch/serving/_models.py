@@ -77,7 +77,9 @@ class SearchParameters(_Asked):
 
 
 class SearchBody(_Asked):
-    """A search, in a body."""
+    """A search, in a body, where a number is a number and no text that reads as one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     query: _Query
     sources: _Sources = Field(default_factory=list)

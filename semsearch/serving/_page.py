@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 
 __all__ = ["INDEX", "PageFile", "read_page"]
 
@@ -32,7 +32,7 @@ class PageFile:
 def read_page() -> dict[str, PageFile]:
     """Return the page's files by their names."""
     found = {}
-    for file in files("semsearch.serving").joinpath("page").iterdir():
+    for file in sorted(Path(__file__).with_name("page").iterdir()):
         media_type = _TYPES.get(file.name.rpartition(".")[2])
         if media_type is not None and file.is_file():
             content = file.read_bytes()

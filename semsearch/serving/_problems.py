@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from semsearch.errors import ArticleNotFoundError, EngineUnavailableError, SemsearchError
+from semsearch.errors import ArticleNotFoundError, EngineError, EngineUnavailableError, SemsearchError
 
 __all__ = ["PROBLEM_TYPE", "Refusal", "problem", "problem_of"]
 
@@ -69,4 +69,6 @@ def problem_of(error: SemsearchError) -> Refusal:
         return Refusal(404, str(error))
     if isinstance(error, EngineUnavailableError):
         return Refusal(503, "the engine that keeps the index does not answer: try again", headers={"Retry-After": "5"})
+    if isinstance(error, EngineError):
+        return Refusal(503, f"the engine that keeps the index refuses this ({type(error).__name__}): the log says more")
     return Refusal(500, f"the index cannot answer ({type(error).__name__}): the server's log says more")

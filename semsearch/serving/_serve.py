@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semsearch.errors import SemsearchError
 from semsearch.serving._settings import DEFAULT_PORT, Settings
@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from semsearch.searching import LiveIndex
     from semsearch.serving._app import App
 
-__all__ = ["make_app", "serve"]
+__all__ = ["describe_api", "make_app", "serve"]
+
+
+def describe_api() -> dict[str, Any]:
+    """Return the description of the API (OpenAPI 3.1), which a server has at ``/api/openapi.json``.
+
+    Raises:
+        SemsearchError: If FastAPI is not installed.
+    """
+    _require()
+    from semsearch.serving._app import describe
+
+    return describe()
 
 
 def make_app(index: str | os.PathLike[str] | LiveIndex = "index", settings: Settings | None = None) -> App:
@@ -58,25 +70,25 @@ def serve(
         ready: Is called with the address of the page once it can be opened. The token stands in it.
 
     Raises:
-        OSError: If there is no such address here, or the port is in use.
-        SemsearchError: As :func:`make_app`.
+        SemsearchError: As :func:`make_app`, or if there is no such address here, or the port is in use.
     """
     _require()
-    from semsearch.searching import LiveIndex
     from semsearch.serving._app import App
-    from semsearch.serving._server import listen, run, settings_for, url_of
+    from semsearch.serving._server import listen, make_server, settings_for, url_of
 
-    with contextlib.ExitStack() as stack:
-        live = index if isinstance(index, LiveIndex) else LiveIndex(index)
-        stack.callback(live.close)
-        bound = stack.enter_context(contextlib.closing(listen(host, port)))
+    try:
+        bound = listen(host, port)
+    except OSError as error:
+        raise SemsearchError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}: name another --port (0 takes one "
+            "that is free), or another --host"
+        ) from error
+    with contextlib.closing(bound):
         settings = settings_for(settings or Settings(), bound, host)
-        app = App(live, settings)
-        stack.pop_all()  # which the application closes, and the server
-        with app, contextlib.closing(bound):
+        with App(index, settings) as app:
             if ready is not None:
                 ready(url_of(bound, host, settings.token))
-            run(app, bound, proxies=proxies)
+            make_server(app, proxies=proxies).run([bound])
 
 
 def _require() -> None:

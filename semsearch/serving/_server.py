@@ -15,12 +15,13 @@ from urllib.parse import urlencode
 
 import uvicorn
 
+from semsearch.serving._protocol import BoundedProtocol
 from semsearch.serving._settings import LOOPBACK_NAMES, Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["is_loopback", "listen", "run", "settings_for", "url_of"]
+__all__ = ["is_loopback", "listen", "make_server", "settings_for", "url_of"]
 
 _BACKLOG = 512
 _RATE = 20.0  # requests a second and client, where others than this machine can ask
@@ -94,11 +95,11 @@ class _Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-def run(app: ASGIApp, bound: socket.socket, *, proxies: Sequence[str] = ()) -> None:
-    """Serve until the process is told to end."""
+def make_server(app: ASGIApp, *, proxies: Sequence[str] = ()) -> uvicorn.Server:
+    """Return what serves an application on a socket (``run([socket])``) until the process is told to end."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         loop="asyncio",
         log_config=None,
@@ -109,4 +110,4 @@ def run(app: ASGIApp, bound: socket.socket, *, proxies: Sequence[str] = ()) -> N
         timeout_keep_alive=15,
         timeout_graceful_shutdown=30,
     )
-    _Server(config).run([bound])
+    return _Server(config)
