@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
+    from typing_extensions import Self
 
-__all__ = ["SIZES", "Served", "a_browser"]
+__all__ = ["SIZES", "Served", "a_browser", "until"]
 
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
 """The two sizes that the page is looked at in, in CSS pixels."""
@@ -70,7 +72,7 @@ class Served:
             self._process.communicate()
             self._process = None
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -91,3 +93,11 @@ def a_browser() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def until(page: Page, expression: str, seconds: float = 30) -> None:
+    """Wait until a JavaScript expression is true. Playwright's own way needs ``eval``, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"never true in {seconds} s: {expression}"
+        page.wait_for_timeout(30)

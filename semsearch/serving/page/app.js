@@ -3,7 +3,7 @@
 import { Refused, ask } from "./api.js";
 import { byId, element, opensHere } from "./dom.js";
 import { fieldError, knowSources, startFilters, syncFilters } from "./filters.js";
-import { showInstead, showNothing, showRefusal } from "./instead.js";
+import { showNothing, showRefusal } from "./instead.js";
 import { startKeys } from "./keys.js";
 import { Latest } from "./latest.js";
 import { notice, say, settle } from "./notices.js";
@@ -17,7 +17,8 @@ import { showWelcome } from "./welcome.js";
 const PAUSE = 150; // milliseconds without a key, after which is asked
 const LOOK = 20_000; // milliseconds between two looks for a newer index
 
-const page = { href, open, like, saw, language: null };
+const hits = () => answer?.hits ?? [];
+const page = { href, open, like, saw, hits, state: () => state, language: null };
 const questions = new Latest((error, retry) => trouble("search", error, retry));
 const facts = new Latest((error, retry) => trouble("facts", error, retry));
 const reading = new Reading(page, (error, retry) => trouble("article", error, retry));
@@ -59,13 +60,13 @@ function go(changes, how = {}) {
 function show(before, how = {}) {
   if (byId("query").value.trim() !== state.q.trim()) byId("query").value = state.q;
   syncFilters(state);
+  if (state.article) {
+    const more = { title: titles.get(state.article), scroll: how.kept?.article };
+    reading.show({ ...how, ...more }).then(showTitle);
+  } else if (reading.isOpen) leave();
   const question = JSON.stringify(searchOf(state));
   if (question !== asked) search(question, how);
   else returnTo(how.kept);
-  if (state.article) {
-    const more = { title: titles.get(state.article), scroll: how.kept?.article };
-    reading.show(state, hits(), { ...how, ...more }).then(showTitle);
-  } else if (reading.isOpen) leave();
   showCurrent();
   showTitle();
 }
@@ -80,8 +81,6 @@ addEventListener("popstate", () => {
 });
 
 // --- the question -----------------------------------------------------------------------------------------------
-
-const hits = () => answer?.hits ?? [];
 
 async function search(question, how = {}) {
   asked = question;
@@ -112,7 +111,7 @@ async function search(question, how = {}) {
   showAnswer();
   returnTo(how.kept);
   if (how.more) byId("hits").children[how.more]?.querySelector("a").focus();
-  if (state.article) reading.mark(state, hits(), { stay: true });
+  if (state.article) reading.mark({ stay: true });
   if (state.like && !titles.has(state.like)) learnTitle(state.like);
 }
 
@@ -158,12 +157,11 @@ function showAnswer() {
   const warnings = answer?.warnings ?? [];
   byId("warnings").hidden = !warnings.length;
   byId("warnings").replaceChildren(...warnings.map((warning) => element("li", {}, warning)));
+  byId("instead").replaceChildren();
   if (found.length) {
-    showInstead([]);
     say(counted(found.length, "passage"), 600);
   } else if (answer) showNothing(state, change);
-  else if (searchOf(state)) showInstead([]);
-  else if (known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
+  else if (!searchOf(state) && known) showWelcome(known.status, known.sources, (source) => change({ sources: [source] }));
   showCurrent();
   showTitle();
 }
@@ -203,8 +201,9 @@ function typed() {
 }
 
 function open(goal, link = document.activeElement) {
-  if (!reading.isOpen) opener = link;
-  go(goal, { focus: true, replace: reading.isOpen && goal.article === state.article });
+  const isOpen = reading.isOpen;
+  if (!isOpen) opener = link;
+  holding(link, () => go(goal, { focus: true, replace: isOpen && goal.article === state.article }));
 }
 
 function like(article, paragraph) {
@@ -216,11 +215,18 @@ function like(article, paragraph) {
 
 const shut = () => go({ article: null, at: null, mark: null });
 
+/** Do what gives the list another width, and leave an element of it where it is on the screen. */
+function holding(one, act) {
+  const before = one.getBoundingClientRect().top;
+  act();
+  scrollBy({ top: one.getBoundingClientRect().top - before, behavior: "instant" });
+}
+
 /** After an article was closed, one is where one was. */
 function leave() {
   const current = byId("hits").querySelector('[aria-current="true"] a.title');
-  reading.close();
   const back = opener?.isConnected ? opener : (current ?? byId("query"));
+  holding(back, () => reading.close());
   opener = null;
   back.focus({ preventScroll: true });
   const { top, bottom } = back.getBoundingClientRect();
@@ -265,7 +271,7 @@ function step(by) {
 }
 
 function within(by) {
-  const neighbour = state.article && reading.neighbour(state, by);
+  const neighbour = state.article && reading.neighbour(by);
   if (!neighbour) return;
   go(target(neighbour.hit), { replace: true });
   say(byId("step").textContent);
@@ -298,7 +304,7 @@ function saw(generation) {
 function anew() {
   settle("generation");
   if (answer) again();
-  if (state.article) reading.show(state, hits(), { again: true, stay: true });
+  if (state.article) reading.show({ again: true, stay: true });
 }
 
 /** Learn what is in the index. */

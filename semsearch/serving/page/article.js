@@ -15,6 +15,7 @@ export function showArticle(answer, page) {
   const title = byId("article-title");
   title.textContent = titled(article);
   title.lang = page.language ?? "";
+  byId("bar-title").textContent = title.textContent;
   byId("article-facts").replaceChildren(...facts(article, null, null).children, ...byline(article));
   byId("article-actions").replaceChildren(
     ...[
@@ -70,7 +71,7 @@ function block(points, paragraph, page, article, context) {
 
 /**
  * Mark the passages that were found, the one that is shown (`at`) and the sentence that answers (`mark`). `found` are
- * objects with `start` and `end`. Offsets that are not the article's mark nothing.
+ * objects with `start` and `end`. Offsets that are not the article's mark nothing. Returns what to bring into view, or null.
  */
 export function markArticle(shown, { at, mark }, found) {
   for (const one of shown.dressed) undress(one, shown.points);
@@ -81,14 +82,20 @@ export function markArticle(shown, { at, mark }, found) {
   shown.dressed = shown.blocks.filter(meets);
   for (const one of shown.dressed) dress(one, shown.points, spans);
   const here = at ? shown.dressed.filter(({ span }) => at[0] < span.end && at[1] > span.start) : [];
-  for (const { node } of here) node.setAttribute("aria-current", "true");
-  if (here.length) here.at(-1).node.append(tools(shown, here, mark));
-  return here.length ? here[0].node : null;
+  for (const { node, span } of here) {
+    node.setAttribute("aria-current", "true");
+    node.classList.toggle("partly", at[0] > span.start || at[1] < span.end);
+  }
+  if (!here.length) return null;
+  here.at(-1).node.append(tools(shown, here, mark));
+  const isLong = here[0].node.offsetHeight > byId("article").clientHeight * 0.6;
+  return (isLong && here[0].node.querySelector("mark, .here")) || here[0].node;
 }
 
 function undress({ node, words, span }, points) {
   words.textContent = points.slice(span.start, span.end);
   node.removeAttribute("aria-current");
+  node.classList.remove("partly");
   node.querySelector(".actions")?.remove();
 }
 
@@ -117,8 +124,8 @@ function tools({ answer, points, page }, here, mark) {
   );
 }
 
-/** Bring a block of the article into view, within the article alone: the list beside it stays where it is. */
-export function scrollToBlock(node, smoothly) {
+/** Bring a part of the article into view, within the article alone: the list beside it stays where it is. */
+export function scrollToPart(node, smoothly) {
   const scroller = byId("article");
   const move = (behavior) => {
     const bar = scroller.querySelector(".bar").offsetHeight;

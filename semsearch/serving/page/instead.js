@@ -6,11 +6,13 @@ import { say } from "./notices.js";
 import { UNFILTERED, isFiltered } from "./state.js";
 import { sentence, unquoted } from "./text.js";
 
-/** Show lines, the first of them as what it is about. Each remedy is a pair of a label and what it does. */
-export function showInstead(lines, remedies = []) {
+/** Show lines, the first of them as the heading. Each remedy is a pair of a label and what it does. */
+function showInstead(lines, remedies = []) {
   const buttons = remedies.map(([label, act]) => element("button", { type: "button", on: { click: act } }, label));
+  const [heading, ...rest] = lines;
+  byId("count").textContent = heading;
   byId("instead").replaceChildren(
-    ...lines.map((line, i) => element("p", i ? {} : { class: "first" }, line)),
+    ...rest.map((line) => element("p", {}, line)),
     ...(buttons.length ? [element("p", { class: "remedies" }, ...buttons)] : []),
   );
 }

@@ -7,9 +7,34 @@ let timer = 0;
 /** Keep where one is, with the entry of the history that is current. */
 export function keepPlace() {
   clearTimeout(timer);
-  const article = byId("article");
-  const kept = { list: scrollY, article: article.hidden ? undefined : article.scrollTop };
+  const kept = { list: scrollY, article: byId("article").hidden ? null : firstSeen() };
   history.replaceState({ ...history.state, kept }, "");
+}
+
+/** Which block of the article is the first that is seen, and how far it is from the top: heights alone are estimates. */
+function firstSeen() {
+  const blocks = byId("article-text").children;
+  const top = byId("article").getBoundingClientRect().top;
+  let [low, high] = [0, blocks.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (blocks[middle].getBoundingClientRect().bottom > top) high = middle;
+    else low = middle + 1;
+  }
+  return blocks[low] ? { block: low, offset: blocks[low].getBoundingClientRect().top - top } : null;
+}
+
+/** Return to a place in the article. */
+export function returnToBlock({ block, offset }) {
+  const pane = byId("article");
+  const one = byId("article-text").children[block];
+  const move = (again) => {
+    if (!one?.isConnected) return;
+    const distance = one.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+    pane.scrollTo({ top: pane.scrollTop + distance - offset, behavior: "instant" });
+    if (again) requestAnimationFrame(() => move(again - 1)); // what was estimated is laid out by then
+  };
+  move(2);
 }
 
 /** Return to where one was in the list; nothing if that was not kept. */

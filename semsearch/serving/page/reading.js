@@ -1,15 +1,16 @@
 // The pane in which an article is read: beside the passages, or over them where there is no room.
 
 import { Refused } from "./api.js";
-import { foundIn, markArticle, scrollToBlock, showArticle } from "./article.js";
+import { foundIn, markArticle, scrollToPart, showArticle } from "./article.js";
 import { byId } from "./dom.js";
 import { Latest } from "./latest.js";
+import { returnToBlock } from "./places.js";
 import { titled } from "./text.js";
 
 const narrow = matchMedia("(max-width: 64rem)");
 
 export class Reading {
-  /** `page` as for `showArticle`, with `saw(generation)`; `onTrouble` as for `Latest`. */
+  /** `page` as for `showArticle`, with `saw(generation)`, and `state()` and `hits()` as they are; `onTrouble` as for `Latest`. */
   constructor(page, onTrouble) {
     this.page = page;
     this.latest = new Latest(onTrouble);
@@ -30,13 +31,14 @@ export class Reading {
   }
 
   /** Show what the state says. `how` may have `focus`, `again` (even if it is shown) and `scroll` (where it was). */
-  async show(state, hits, how = {}) {
-    const isNew = this.shown?.answer.article.id !== state.article || !this.isOpen || how.again;
+  async show(how = {}) {
+    const { article } = this.page.state();
+    const isNew = this.shown?.answer.article.id !== article || !this.isOpen || how.again;
     byId("article").hidden = false;
     document.documentElement.classList.add("reading");
     this.cover();
-    if (isNew && !(await this.load(state.article, how))) return;
-    this.mark(state, hits, { ...how, smoothly: !isNew });
+    if (isNew && !(await this.load(article, how))) return;
+    this.mark({ ...how, smoothly: !isNew });
   }
 
   async load(id, { focus, again, title }) {
@@ -61,16 +63,17 @@ export class Reading {
 
   blank(title) {
     this.shown = null;
-    byId("article-title").textContent = title;
+    for (const place of ["article-title", "bar-title"]) byId(place).textContent = title;
     for (const id of ["article-facts", "article-actions", "article-text"]) byId(id).replaceChildren();
     byId("steps").hidden = true;
     this.note("");
   }
 
   /** Mark what was found and bring the passage into view. */
-  mark(state, hits, { smoothly, scroll, stay } = {}) {
+  mark({ smoothly, scroll, stay } = {}) {
     if (!this.shown) return;
-    this.found = foundIn(state.article, hits);
+    const state = this.page.state();
+    this.found = foundIn(state.article, this.page.hits());
     const { points } = this.shown;
     const known = state.at && this.found.find(({ start, end }) => start === state.at[0] && end === state.at[1]);
     const moved = known && points.slice(known.start, known.end) !== known.hit.passage.text;
@@ -78,8 +81,8 @@ export class Reading {
     this.note(moved || beyond ? "The article has changed since this passage was found: it may stand elsewhere now." : "");
     const node = markArticle(this.shown, state, this.found);
     this.steps(state);
-    if (scroll !== undefined) byId("article").scrollTop = scroll;
-    else if (node && !stay) scrollToBlock(node, smoothly);
+    if (scroll) returnToBlock(scroll);
+    else if (node && !stay) scrollToPart(node, smoothly);
   }
 
   steps(state) {
@@ -92,9 +95,9 @@ export class Reading {
   }
 
   /** The passage of the article `by` steps from the one that is shown, as one of `found`; null if there is none. */
-  neighbour(state, by) {
+  neighbour(by) {
     const found = this.found ?? [];
-    const start = state.at?.[0] ?? -1;
+    const start = this.page.state().at?.[0] ?? -1;
     if (by > 0) return found.find((one) => one.start > start) ?? null;
     return found.filter((one) => one.start < start).at(-1) ?? null;
   }

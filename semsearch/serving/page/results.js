@@ -78,9 +78,15 @@ function passageParts({ passage, evidence }) {
     : [];
   return pieces(points, 0, points.length, spans).flatMap((piece) => {
     const runs = piece.text.split(/\n\s*\n/); // a passage may be several short paragraphs
-    const nodes = runs.flatMap((run, i) => (i ? [element("span", { class: "gap" }), run] : [run])).filter((node) => node !== "");
+    const nodes = runs.flatMap((run, i) => (i ? [element("span", { class: "gap" }), words(run)] : [words(run)]));
     return piece.kinds.has("evidence") ? [element("mark", {}, ...nodes)] : nodes;
   });
+}
+
+/** A run of words, or a heading among them. */
+function words(run) {
+  const heading = /^#{1,6}[ \t]+(\S.*?)(?:[ \t]+#+)?\s*$/.exec(run);
+  return heading ? element("strong", {}, heading[1]) : run;
 }
 
 function copies(duplicates, page) {

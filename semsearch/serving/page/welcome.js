@@ -11,7 +11,7 @@ export function showWelcome(status, sources, choose) {
   const parts = [element("p", { class: "lead" }, ...summary(status, sources))];
   if (sources.length > 1 || sources[0]?.source) {
     const items = sources.slice(0, SHOWN).map((source) => sourceLine(source, choose));
-    parts.push(element("h3", {}, "Sources"), element("ul", { class: "shelf" }, ...items));
+    parts.push(element("h2", {}, "Sources"), element("ul", { class: "shelf" }, ...items));
     if (sources.length > SHOWN) {
       parts.push(element("p", { class: "muted" }, `and ${(sources.length - SHOWN).toLocaleString("en-GB")} more, under “Sources” above.`));
     }
