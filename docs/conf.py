@@ -68,9 +68,9 @@ templates_path = ["docs/_templates" if Path.cwd() == ROOT else "_templates"]
 
 # Pages that a section of the contents takes in as soon as they are there, linked or not.
 _AWAITED = {
-    "Where people work": ("serve.md", "page.md", "agents.md", "notebooks.md", "frameworks.md", "mteb.md"),
+    "Where people work": ("agents.md", "notebooks.md", "frameworks.md", "mteb.md"),
 }
-_ALIASES = {"Corpus", "Frame", "ReportProgress", "RowReader", "Run", "TokenCodec"}
+_ALIASES = {"App", "Corpus", "Frame", "ReportProgress", "RowReader", "Run", "TokenCodec"}
 """Names of types that a signature shows and its docstring explains."""
 _ELSEWHERE = {
     *dir(builtins),

