@@ -13,10 +13,11 @@ import click
 from semsearch.addresses import shown
 from semsearch.cli._options import index_option
 from semsearch.cli._terminal import printable
+from semsearch.serving import DEFAULT_PORT, LOOPBACK_NAMES, Settings, check_token
+from semsearch.serving import serve as serve_index
 
 __all__ = ["serve"]
 
-_PORT = 8642
 _HELP = """\b
 Only this machine can ask, unless --host says otherwise; then a token is needed,
 which stands in the address that is printed. It is made at random unless the
@@ -28,7 +29,12 @@ environment has SEMSEARCH_TOKEN, or --token-file names a file that holds it.
 @index_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option(
-    "--port", "-p", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="0 takes one that is free."
+    "--port",
+    "-p",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="0 takes one that is free.",
 )
 @click.option("--open/--no-open", "opens", default=None, help="Open the page in a browser: the default on a terminal.")
 @click.option(
@@ -77,9 +83,6 @@ def serve(
     """Serve a page to search on, and an HTTP API, until it is interrupted."""
     for library in ("OPENBLAS", "OMP"):  # searches run beside each other: none of them needs threads of its own
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from semsearch.serving import LOOPBACK_NAMES, Settings
-    from semsearch.serving import serve as serve_index
-
     more: dict[str, Any] = {} if threads is None else {"threads": threads}
     token = _token(token_file)
     try:
@@ -105,8 +108,6 @@ def serve(
 
 
 def _token(file: Path | None) -> str | None:
-    from semsearch.serving import check_token
-
     try:
         if file is not None:
             return check_token(file.read_text(encoding="utf-8").strip())

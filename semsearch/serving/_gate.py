@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["API", "BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "WITH_BODIES", "Gate"]
+__all__ = ["BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "WITH_BODIES", "Gate"]
 
-API = "/api/"
+_PAGE = "/page/"
 LONGEST_BODY = 64 * 1024
 BODY_SECONDS = 10.0
 _MOST_THROWN_AWAY = 2**20
@@ -35,7 +34,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
-_API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_OTHER_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 _ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -70,7 +69,7 @@ class Gate:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["method"] == "HEAD":
             inner["method"] = "GET"  # what is sent then has no body: the server sees to that
-        send = _with_headers(send, api=path.startswith(API))
+        send = _with_headers(send, of_page=path == "/" or path.startswith(_PAGE))
         try:
             answer = self._look(inner, path)
             if answer is None:
@@ -88,7 +87,7 @@ class Gate:
         opens_page = path == "/" and scope["method"] == "GET"
         if not is_own_page(headers, opens_page=opens_page):
             raise Refusal(403, "a page of another site may not ask here")
-        if not path.startswith(API):
+        if path == "/" or path.startswith(_PAGE):  # nothing else is given to who has no token
             return self._signed_in(scope) if opens_page else None
         self._count(scope)
         token = self._settings.token
@@ -159,11 +158,13 @@ def _cookie_name(scope: Scope) -> str:
 
 
 def _cookie(scope: Scope, headers: Mapping[str, str]) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(scope))
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    """Return the page's cookie, whatever else stands beside it."""
+    wanted = _cookie_name(scope)
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == wanted:
+            return value
+    return None
 
 
 def _check_query_string(raw: bytes) -> None:
@@ -225,9 +226,9 @@ def _too_long() -> Refusal:
     return Refusal(413, f"a body may have {LONGEST_BODY:,} bytes", headers={"Connection": "close"})
 
 
-def _with_headers(send: Send, *, api: bool) -> Send:
+def _with_headers(send: Send, *, of_page: bool) -> Send:
     """Return a ``send`` that puts what every answer has into its headers."""
-    policy = _API_POLICY if api else PAGE_POLICY
+    policy = PAGE_POLICY if of_page else _OTHER_POLICY
 
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from semsearch.serving._checks import is_address
+
 __all__ = ["DEFAULT_PORT", "LOOPBACK_NAMES", "Settings", "check_token"]
 
 DEFAULT_PORT = 8642
@@ -72,7 +74,7 @@ class Settings:
     rate: float | None = None
     burst: int | None = None
     refresh: float = 1.0
-    cache_bytes: int = 16 * 2**20
+    cache_bytes: int = 32 * 2**20
 
     def __post_init__(self) -> None:
         if self.token is not None:
@@ -102,6 +104,6 @@ class Settings:
 
 def _name(host: str) -> str:
     name = host.strip().strip("[]").rstrip(".").lower()
-    if not name or any(sign in name for sign in "/@ ,*"):
-        raise ValueError(f"{host!r} is not the name of a host: write it as in an address, such as news.example.org")
+    if not name or any(sign in name for sign in "/@ ,*") or (":" in name and not is_address(name)):
+        raise ValueError(f"{host!r} is not the name of a host: write it without a port, such as news.example.org")
     return name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +275,25 @@ def test_a_body_that_never_ends_is_not_waited_for(corpus_index: Path, monkeypatc
         answer = exchange(served.address, head + b'{"que')
         assert status_of(answer) == 408
         assert body_of(answer)["status"] == 408
+
+
+def test_who_never_reads_an_answer_is_cut_off(corpus_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semsearch.serving._protocol.READ_SECONDS", 0.3)
+    with in_thread(corpus_index, Settings(threads=1)) as served, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE)
+        connection.connect(served.address)
+        connection.settimeout(0.1)
+        with pytest.raises(ConnectionError):
+            ask_and_never_read(connection)
+
+
+def ask_and_never_read(connection: socket.socket) -> None:
+    requests = b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000
+    sent, end = 0, time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with contextlib.suppress(TimeoutError):
+            sent = (sent + connection.send(requests[sent : sent + 4096])) % len(requests)
 
 
 def test_more_connections_than_are_held_are_closed(corpus_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

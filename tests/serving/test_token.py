@@ -27,7 +27,15 @@ def browser(guarded: Served) -> Iterator[httpx.Client]:
         yield one
 
 
-API = ["/api/v1/search?q=x", "/api/v1/article?id=x", "/api/v1/status", "/api/v1/health", "/api/openapi.json", "/api/x"]
+API = [
+    "/api/v1/search?q=x",
+    "/api/v1/article?id=x",
+    "/api/v1/status",
+    "/api/v1/health",
+    "/api/openapi.json",
+    "/api/x",
+    "/x",
+]
 
 
 def test_without_the_token_nothing_of_the_archive_is_told(browser: httpx.Client) -> None:
@@ -78,6 +86,11 @@ def test_the_page_opened_with_the_token_keeps_a_cookie_and_not_the_token(browser
     assert TOKEN not in cookie
     assert re.fullmatch(r"semsearch_\d+=[0-9a-f]{64}; HttpOnly; Max-Age=2592000; Path=/; SameSite=strict", cookie)
     assert browser.get("/api/v1/search?q=x&k=1").status_code == 200
+    (own,) = browser.cookies.items()
+    browser.cookies.clear()
+    beside = {"Cookie": f'other="{{x; y}}"; {own[0]}={own[1]}; a,b=[1]'}  # as other programs on this machine leave them
+    assert browser.get("/api/v1/health", headers=beside).status_code == 200
+    browser.cookies.set(*own)
     assert browser.get("/api/v1/search?q=x&k=1", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
@@ -160,6 +173,11 @@ def test_a_token_that_is_easily_guessed_is_refused_and_not_shown(token: str, mes
         Settings(token=token)
 
 
+def test_hosts_are_known_however_they_are_written() -> None:
+    written = ["News.Example.org.", "[2001:DB8::1]", "192.0.2.1"]
+    assert set(Settings(hosts=written).hosts) == {"news.example.org", "2001:db8::1", "192.0.2.1"}
+
+
 def test_settings_do_not_show_the_token() -> None:
     assert TOKEN not in repr(Settings(token=TOKEN))
 
@@ -176,6 +194,7 @@ def test_settings_do_not_show_the_token() -> None:
         ({"cache_bytes": 1.5}, "cache_bytes"),
         ({"hosts": "localhost"}, "hosts must be a list of names"),
         ({"hosts": ["http://news.example.org"]}, "is not the name of a host"),
+        ({"hosts": ["news.example.org:443"]}, "write it without a port"),
         ({"hosts": ["*"]}, "is not the name of a host"),
         ({"hosts": [""]}, "is not the name of a host"),
     ],
