@@ -88,8 +88,9 @@ export function markArticle(shown, { at, mark }, found) {
   }
   if (!here.length) return null;
   here.at(-1).node.append(tools(shown, here, mark));
-  const isLong = here[0].node.offsetHeight > byId("article").clientHeight * 0.6;
-  return (isLong && here[0].node.querySelector("mark, .here")) || here[0].node;
+  const height = here.reduce((sum, { node }) => sum + node.offsetHeight, 0);
+  const isLong = height > byId("article").clientHeight * 0.6; // then the sentence matters more than where it begins
+  return (isLong && byId("article-text").querySelector(mark ? "mark" : ".here")) || here[0].node;
 }
 
 function undress({ node, words, span }, points) {
@@ -112,9 +113,11 @@ function tools({ answer, points, page }, here, mark) {
   const { article } = answer;
   const first = here.find(({ paragraph }) => paragraph.number !== null)?.paragraph;
   if (!first) return element("p", { class: "actions" });
+  const holds = ({ span, paragraph }) => mark && paragraph.number !== null && span.start <= mark[0] && mark[0] < span.end;
+  const cited = here.find(holds)?.paragraph ?? first; // of several short paragraphs the one with the sentence
   const copyQuotation = (event) => {
     const quote = mark ? points.slice(mark[0], mark[1]) : here.map(({ words }) => words.textContent).join("\n\n");
-    copy(quotation(quote, article, first.number, first.page, webAddress(article.url)), event.currentTarget);
+    copy(quotation(quote, article, cited.number, cited.page, webAddress(article.url)), event.currentTarget);
   };
   return element(
     "p",

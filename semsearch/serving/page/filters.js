@@ -1,7 +1,7 @@
 // Filters: the panels below the box, and what is in force as chips that take it away again.
 
 import { byId, element } from "./dom.js";
-import { counted, filterDate, humanDate } from "./text.js";
+import { counted, filterDate, humanDate, timeSpan } from "./text.js";
 
 const MANY = 8; // sources, from which on they can be searched
 const MOST_SHOWN = 200; // sources in the list at once: more are found by typing
@@ -66,6 +66,8 @@ export function fieldError(name, message) {
 /** Take in what sources there are. */
 export function knowSources(known) {
   sources = known;
+  const span = timeSpan(sources);
+  byId("dates-known").textContent = span ? `The archive has ${span}.` : "";
   byId("find-source-row").hidden = sources.length <= MANY;
   if (current) listSources();
 }

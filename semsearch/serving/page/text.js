@@ -79,6 +79,13 @@ export function humanDate(iso, locale = undefined) {
   return new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" }).format(day);
 }
 
+/** The first and the last day of what sources have, as words; empty if no article has a date. */
+export function timeSpan(sources) {
+  const dates = sources.flatMap(({ first, last }) => [first, last]).filter(Boolean).sort();
+  const [first, last] = [humanDate(dates[0]), humanDate(dates.at(-1))];
+  return first === last ? first : `${first} to ${last}`;
+}
+
 /** What a person wrote as a date as the filters want it; null if it is none. */
 export function filterDate(written) {
   const match = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?\s*$/.exec(written);

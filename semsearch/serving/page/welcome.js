@@ -2,7 +2,7 @@
 
 import { button, byId, element } from "./dom.js";
 import { sourceName } from "./filters.js";
-import { counted, humanDate } from "./text.js";
+import { counted, timeSpan } from "./text.js";
 
 const SHOWN = 12; // sources; the panel of filters has them all
 
@@ -27,14 +27,11 @@ export function showWelcome(status, sources, choose) {
 }
 
 function summary(status, sources) {
-  const dates = sources.flatMap(({ first, last }) => [first, last]).filter(Boolean).sort();
   const named = sources.filter(({ source }) => source).length;
   const words = [element("strong", {}, counted(status.articles, "article")), ` in ${counted(status.passages, "passage")}`];
   if (named) words.push(` from ${counted(named, "source")}`);
-  if (dates.length) {
-    const [first, last] = [humanDate(dates[0]), humanDate(dates.at(-1))];
-    words.push(first === last ? `, of ${first}` : `, ${first} to ${last}`);
-  }
+  const span = timeSpan(sources);
+  if (span) words.push(`, ${span}`);
   return [...words, "."];
 }
 

@@ -176,6 +176,10 @@ def test_two_thousand_paragraphs_open_at_the_one_that_answers(visit: Open) -> No
     expect(mark).to_be_in_viewport()
     expect(page.locator("#article .block").first).to_have_css("content-visibility", "auto")
     assert parse_qs(urlsplit(page.url).query)["article"] == [LONG]
+    page.get_by_role("button", name="Copy quotation").last.click()
+    expect(page.locator("#live")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[1] == "— Minutes of two thousand items, paragraph 1500"
 
 
 def test_an_article_that_is_not_there(visit: Open, watch: Watch) -> None:
