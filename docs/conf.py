@@ -70,7 +70,10 @@ templates_path = ["docs/_templates" if Path.cwd() == ROOT else "_templates"]
 _AWAITED = {
     "Where people work": ("agents.md", "notebooks.md", "frameworks.md", "mteb.md"),
 }
-_ALIASES = {"App", "Corpus", "Frame", "ReportProgress", "RowReader", "Run", "TokenCodec"}
+_ALIASES = {
+    *("App", "Corpus", "Frame", "ReportProgress", "RowReader", "Run", "TokenCodec"),
+    *("Archive", "AskedIndex", "BusyError", "FilterError", "MetadataFilters", "Server", "_T"),
+}
 """Names of types that a signature shows and its docstring explains."""
 _ELSEWHERE = {
     *dir(builtins),
