@@ -85,6 +85,9 @@ _ELSEWHERE = {
     "date",
     "np",
     "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
     "typing_extensions",
 }
 _SECTION = re.compile(r"^## (?P<caption>.+)\n(?P<body>(?:(?!## ).*\n?)*)", re.MULTILINE)
