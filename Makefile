@@ -3,12 +3,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What is installed is compiled when it is first used: most of it never is.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile --constraint constraints.txt
 
-.PHONY: help demo test check torture format bench bench-full clean
+.PHONY: help install demo test check docs pictures torture format bench bench-full clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed-all  ## install into .venv, with everything that can be read and served
+	@echo "Now: $(BIN)/semsearch rebuild-index FOLDER, then $(BIN)/semsearch query \"...\"" >&2
 
 demo: $(VENV)/installed  ## install, index corpus/ into index/ and ask a question
 	$(BIN)/semsearch rebuild-index corpus --index index --no-json
@@ -31,6 +35,13 @@ check: $(VENV)/installed-dev  ## what CI runs: format, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+docs: $(VENV)/installed-dev  ## build the documentation site into docs/_build/html, without a broken link
+	$(BIN)/python -m sphinx -b html -c docs -d docs/_build/doctrees -j auto -W --keep-going -n -q . docs/_build/html
+	@echo "docs/_build/html/index.html" >&2
+
+pictures: $(VENV)/installed-dev  ## take the pictures of the README anew, with Debian's chromium
+	$(BIN)/python docs/pictures.py
 
 torture: $(VENV)/installed-dev  ## put the promises of docs/reliability.md and the engines to the test at length: hours
 	SEMSEARCH_TORTURE=1 $(BIN)/python -m pytest tests/torture tests/engines $(PYTEST_ARGS)
@@ -70,18 +81,33 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 	$(BIN)/python -m benchmarks.report
 
 clean:  ## remove the environment, the caches and the built index
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
+	rm -rf $(VENV) docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
 
-# torch comes first and alone: an unpinned torch would be pulled by the others, with gigabytes of GPU libraries.
-$(VENV)/installed: pyproject.toml constraints.txt
+# On Linux the package index serves torch with gigabytes of GPU libraries, and torch's own index one for CPUs alone. So torch
+# comes first, from there, and from the package index where that cannot be reached. With a GPU: make TORCH_INDEX= install
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
+
+$(VENV)/torch: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "semsearch needs Python 3.10 or later: 'make PYTHON=python3.12 $(MAKECMDGOALS)' names one" >&2; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes a few minutes." >&2
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --editable .
+ifneq ($(strip $(TORCH_INDEX)),)
+	@echo "torch for CPUs, from $(TORCH_INDEX)" >&2
+	@$(INSTALL) --no-deps --index-url $(TORCH_INDEX) --timeout 15 --retries 0 torch 2>/dev/null || \
+		echo "It cannot be had there: torch comes from the package index." >&2
+endif
+	$(INSTALL) torch
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+$(VENV)/installed: $(VENV)/torch
+	$(INSTALL) --editable .
 	@touch $@
+
+$(VENV)/installed-all: $(VENV)/torch
+	$(INSTALL) --editable ".[all]"
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-dev: $(VENV)/torch
+	$(INSTALL) --editable ".[dev]"
+	@touch $(VENV)/installed $(VENV)/installed-all $@

@@ -13,6 +13,7 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,16 @@ DOCUMENTS = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("ranking", "performance", "vector-search", "reliability", "scale", "engines", "reading/html")
+        for name in (
+            "ranking",
+            "performance",
+            "vector-search",
+            "reliability",
+            "scale",
+            "engines",
+            "comparison",
+            "reading/html",
+        )
     ),
 )
 PEERS = ("plain", "txtai", "lancedb", "llamaindex", "chroma")
@@ -129,6 +139,23 @@ def peers_table(results: Results) -> str:
     return table(["collection", "semsearch", "its vectors alone", *heads, "a vector an article"], rows)
 
 
+def peers_settings_table(results: Results) -> str:
+    """Say what was run of each peer, when, and which of its settings was the best how often."""
+    measured = {name: result["peers"] for name, result in results.items() if result["peers"] is not None}
+    rows = []
+    for peer in PEERS:
+        own = {name: peers for name, peers in measured.items() if peer in peers["peers"]}
+        about = next(iter(own.values()))["peers"][peer]
+        versions = ", ".join(f"{name} {value}" for name, value in about["versions"].items() if name != "python")
+        best = Counter(best.partition(".")[2] for peers in own.values() if (best := best_of(peers, peer)) is not None)
+        settings = ", ".join(f"{name.replace('.', ' ')} ({count})" for name, count in best.most_common())
+        days = sorted({str(peers["machine"]["date"])[:10] for peers in own.values()})
+        rows.append(
+            [peer, versions, " to ".join(dict.fromkeys([days[0], days[-1]])), str(about["reads_tokens"]), settings]
+        )
+    return table(["tool", "versions", "run on", "reads", "best with (on so many collections)"], rows)
+
+
 def ablations_table(results: Results) -> str:
     """nDCG@10 of the hybrid ranking with a part taken away."""
     names = next(iter(results.values()))["ablations"]
@@ -216,6 +243,7 @@ def best_of(peers: dict[str, Any], peer: str) -> str | None:
 TABLES: dict[str, Callable[[Results], str]] = {
     "modes": modes_table,
     "peers": peers_table,
+    "peers-settings": peers_settings_table,
     "ablations": ablations_table,
     "duplicates": _of("duplicates", duplicates_table),
     "diversity": _of("duplicates", diversity_table),

@@ -80,7 +80,7 @@ def find_paragraphs(text: str) -> list[Paragraph]:
     """Return the paragraphs of ``text`` in order, headings among them.
 
     Blank lines separate paragraphs. A block of lines without a blank line is one paragraph that was wrapped, unless
-    its lines are paragraphs themselves (a file with one line a paragraph): see :func:`_lines_are_paragraphs`.
+    its lines are paragraphs themselves (a file with one line a paragraph).
     """
     paragraphs = []
     for block in _BLOCK.finditer(text):

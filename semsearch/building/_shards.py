@@ -95,7 +95,7 @@ class Unembedded(NamedTuple):
 
     Attributes:
         id: Its id.
-        digest: What identifies its content: :func:`~semsearch.storage.content_digest`.
+        digest: What identifies its content.
         keys: What identifies what is to be embedded for each of its passages, 16 bytes each.
     """
 
@@ -137,7 +137,7 @@ def embed_shard(
 
     Args:
         corpus: What :func:`~semsearch.build_index` takes: of files the shard holds all articles. Or a
-            :class:`CorpusPart`.
+            :class:`~semsearch.building.CorpusPart`.
         target: The shard's file; what is there is replaced.
         embedder: As for :func:`~semsearch.build_index`; without it :data:`~semsearch.DEFAULT_MODEL`.
         precision: As there.

@@ -63,7 +63,7 @@ class EngineArticle:
         row: Its number, 0 to 2**43 - 1.
         article: The article.
         place: Where it was read, as people are shown it.
-        digest: What identifies its content, 16 bytes: :func:`~semsearch.storage.content_digest`.
+        digest: What identifies its content, 16 bytes.
         passages: How many it has.
         tokens: The tokens of these and of the titles before them.
         truncated: Those of them that are beyond the embedder's limit.
@@ -115,7 +115,7 @@ class PassageRows(NamedTuple):
         starts: Where each begins.
         ends: Where it ends.
         vectors: ``(n, dimension)`` float16.
-        codes: As :attr:`Batch.codes`; of no token if they were not asked for.
+        codes: As ``Batch.codes``; of no token if they were not asked for.
     """
 
     paragraphs: NDArray[np.int64]
@@ -138,7 +138,7 @@ class Where:
 
     Attributes:
         filter: Of articles for which this holds.
-        phrases: That contain each of these, as :meth:`semsearch.lexical.LexicalIndex.with_phrase` finds them.
+        phrases: That contain each of these as it stands, as in an index in a folder.
         articles: Of these articles, by their rows; None for all.
         without: Not of these articles.
     """
@@ -168,7 +168,7 @@ class Capabilities(NamedTuple):
 
 
 class Words(Protocol):
-    """Texts by their words: what :class:`~semsearch.lexical.LexicalIndex` is for an index in a folder."""
+    """Texts by their words: what tantivy's index is for an index in a folder."""
 
     def __len__(self) -> int:
         """Return the number of texts."""

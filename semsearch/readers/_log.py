@@ -63,8 +63,8 @@ class ReadingLog:
         raises: Raise a problem instead of collecting it.
         problems: Everything that should have become an article and did not.
         notes: What was read, but not as it stands: ``"old.txt: read as Windows-1252"``.
-        ignored: Files that were passed over on purpose, counted by suffix, or as :data:`HIDDEN`,
-            :data:`EXCLUDED` or :data:`INDEX`.
+        ignored: Files that were passed over on purpose, counted by suffix, or as ``"hidden"``,
+            ``"excluded"`` or ``"of an index"``.
         dropped: Texts that were left out of articles; None where nobody asks.
     """
 
@@ -80,7 +80,7 @@ class ReadingLog:
         return len(self.problems) + len(self.notes)
 
     def problem(self, place: str, reason: str) -> None:
-        """Record that ``place`` could not be read, or raise it as a :class:`CorpusError`."""
+        """Record that ``place`` could not be read, or raise it as a :class:`~semsearch.CorpusError`."""
         error = CorpusError(place, reason)
         if self.raises:
             raise error

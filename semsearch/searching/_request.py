@@ -22,10 +22,10 @@ MODES = ("hybrid", "dense", "lexical")
 
 
 class SearchOptions(TypedDict, total=False):
-    """What :meth:`Searcher.search` and its relatives can be told.
+    """What :meth:`Searcher.search <semsearch.Searcher.search>` and its relatives can be told.
 
     Attributes:
-        mode: One of :data:`MODES`; ``"hybrid"`` if it is not given.
+        mode: One of :data:`~semsearch.searching.MODES`; ``"hybrid"`` if it is not given.
         where: Only articles for which this holds: a :class:`~semsearch.Filter` or its text, such as
             ``"source = Reuters and date >= 2024"``. It is applied before the search: nothing that matches is missed.
         min_score: Leave out hits with a lower score. ``semsearch suggest-threshold`` suggests one.
@@ -36,9 +36,9 @@ class SearchOptions(TypedDict, total=False):
         phrases: Whether words between quotation marks must be found as they stand; on if not given.
         evidence: Whether to look for the sentence that answers best; on if not given.
         explain: Whether each hit says why it has its score.
-        recall: The share of the nearest passages that the search by vectors finds on average, above 0;
-            :data:`semsearch.dense.RECALL` if not given. Only archives of more than 20,000 passages miss any; 1 misses
-            none there either, and takes many times as long.
+        recall: The share of the nearest passages that the search by vectors finds on average, above 0; 0.995 if not
+            given. Only archives of more than 20,000 passages miss any; 1 misses none there either, and takes many
+            times as long.
     """
 
     mode: str

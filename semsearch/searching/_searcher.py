@@ -87,7 +87,7 @@ class Searcher:
 
     @property
     def manifest(self) -> Manifest:
-        """What the index is: its model, counts, settings and files."""
+        """The index's model, counts, settings and files."""
         return self._source.manifest
 
     @property
