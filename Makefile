@@ -18,14 +18,15 @@ demo: $(VENV)/installed  ## install, index corpus/ into index/ and ask a questio
 	$(BIN)/semsearch rebuild-index corpus --index index --no-json
 	$(BIN)/semsearch query "legal basis for deployment" -k 5 --index index --no-json
 
-# The tests of engines wait for servers most of the time, so they run beside the others, and are shown after them.
+# Tests with servers wait for them most of the time, so they run beside the others, and are shown after them.
+WITH_SERVERS := tests/engines tests/serving tests/agents tests/integrations
 test: $(VENV)/installed-dev  ## install what is missing and run all tests
 ifeq ($(strip $(PYTEST_ARGS)),)
-	@echo "The tests of engines run meanwhile, and are shown at the end." >&2
-	@$(BIN)/python -m pytest tests/engines >$(VENV)/engines.log 2>&1 & engines=$$!; \
-	$(BIN)/python -m pytest tests --ignore=tests/engines; others=$$?; \
-	wait $$engines; engines=$$?; cat $(VENV)/engines.log; \
-	exit $$((others > engines ? others : engines))
+	@echo "Tests with servers run meanwhile, and are shown at the end: $(WITH_SERVERS)" >&2
+	@$(BIN)/python -m pytest $(WITH_SERVERS) >$(VENV)/servers.log 2>&1 & servers=$$!; \
+	$(BIN)/python -m pytest tests $(WITH_SERVERS:%=--ignore=%); others=$$?; \
+	wait $$servers; servers=$$?; cat $(VENV)/servers.log; \
+	exit $$((others > servers ? others : servers))
 else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
