@@ -65,7 +65,8 @@ def load_embedder(
             are embedded in float32.
 
     Returns:
-        The embedder; one that also gives the vectors of tokens (:class:`~semsearch.embedders.TokenEmbedder`) if the model has them.
+        The embedder; one that also gives the vectors of tokens, a :class:`~semsearch.embedders.TokenEmbedder`, if the
+        model has them.
 
     Raises:
         ModelNotFoundError: If it is not on this machine, or cannot be loaded, or not run in that precision. The message
