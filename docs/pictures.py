@@ -125,6 +125,8 @@ def picture_pages(browser: Browser, address: str) -> None:
         page.wait_for_selector("mark", timeout=60_000)
         if width > 1000:  # there is room for the article beside its passages
             page.get_by_role("link", name="Russian peacekeepers").first.click()
+            page.wait_for_url("**article=**")
+            page.goto(page.url)  # every state has an address: the list is at its top then
             page.wait_for_selector("article mark, aside mark, dialog mark, main mark", timeout=60_000)
         page.wait_for_timeout(500)
         picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
