@@ -65,11 +65,7 @@ def load_embedder(
             are embedded in float32.
 
     Returns:
-<<<<<<< HEAD
-        The embedder; one that also gives the vectors of tokens (:class:`~semsearch.embedders.TokenEmbedder`) if the
-=======
         The embedder; one that also gives the vectors of tokens, a :class:`~semsearch.embedders.TokenEmbedder`, if the
->>>>>>> 7d6b791d64367992b54b6bbf12a3bcc5fc0ed54c
         model has them.
 
     Raises:
