@@ -28,6 +28,7 @@ from benchmarks.plots import COLOURS, plot
 from benchmarks.reading import reading_table
 from benchmarks.reliability import reliability_table
 from benchmarks.scaling import fits_table, plans_table
+from benchmarks.serving import serving_table
 from semsearch.evaluation import compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +46,7 @@ DOCUMENTS = (
             "scale",
             "engines",
             "comparison",
+            "serve",
             "reading/html",
         )
     ),
@@ -257,6 +259,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "engines": _of("engines", engines_table),
     "engines-quality": _of("engines-quality", quality_table),
     "engines-filters": _of("engines", filters_table),
+    "serving": _of("serving", serving_table),
     "scale-plans": plans_table,
     "scale-fits": fits_table,
 }

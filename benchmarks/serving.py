@@ -1,6 +1,7 @@
 """What a server stands: questions a second, how long they take, errors, memory, while the index is published anew.
 
     python -m benchmarks.serving [--seconds 30] [--connections 8] [--mixes different typing again] [--modes hybrid]
+        [--beyond 300]
 
 The server is ``semsearch serve`` with its defaults, the client another process of this machine, which takes of its
 cores what the server does not get. A client with several connections asks over each of them as soon as it is answered,
@@ -10,6 +11,7 @@ asked less. What is asked:
 - different: judged questions of the sample archive, each with words that make it one that nobody asked before
 - typing: the same questions as they are typed, word by word, several people one after the other
 - again: the same questions over and over
+- beyond: different questions, ``--beyond`` of them a second over 64 connections, which is more than it can answer
 
 The index is that of the sample archive, or what ``--index`` names. Of the former a newer generation is published after
 a third and two thirds of each run. Raw figures go to ``benchmarks/results/serving.json``.
@@ -31,18 +33,19 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import psutil
 
+from benchmarks.costs import table
 from benchmarks.machine import describe
 from benchmarks.measuring import in_new_process, percentile, use_one_thread, write_result
 
-__all__ = ["load", "main", "questions_of", "summarise"]
+__all__ = ["Load", "load", "main", "questions_of", "serving_table", "summarise"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _QUESTIONS = _ROOT / "benchmarks" / "corpus-queries" / "queries.jsonl"
@@ -53,6 +56,25 @@ _WORDS = (
     *("council", "treaty", "market", "village", "engine", "signal", "archive"),
 )
 _TIMEOUT = 60.0
+_MANY = 64  # connections of who asks more than can be answered
+
+
+class Load(NamedTuple):
+    """What a server is put to.
+
+    Attributes:
+        mode: How is ranked.
+        mix: What is asked.
+        seconds: For so long.
+        connections: At most so many questions at the same time.
+        rate: Questions a second; None for the next when the one before is answered.
+    """
+
+    mode: str
+    mix: str
+    seconds: float
+    connections: int
+    rate: float | None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,9 +86,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         if arguments.index is None:
             in_new_process(_build, index)
         runs = []
-        for mode, mix in itertools.product(arguments.modes, arguments.mixes):
+        loads = [
+            Load(mode, mix, arguments.seconds, arguments.connections, arguments.rate)
+            for mode, mix in itertools.product(arguments.modes, arguments.mixes)
+        ]
+        if arguments.beyond:
+            loads.append(Load(arguments.modes[0], "beyond", arguments.seconds, _MANY, arguments.beyond))
+        for one in loads:
             with _server(index, arguments.threads) as (process, url):
-                runs.append(_run(process, url, index, mode, mix, arguments))
+                runs.append(_run(process, url, index, one, publishes=arguments.index is None))
             print(_line(runs[-1]), flush=True)
     path = write_result(
         arguments.name,
@@ -89,10 +117,10 @@ def questions_of(mix: str, texts: Sequence[str], seed: int = 0) -> Iterator[str]
     chance = random.Random(seed)  # noqa: S311 - no secret
     if mix == "again":
         return itertools.cycle(texts)
-    if mix == "different":
+    if mix in ("different", "beyond"):
         return (f"{chance.choice(texts)} {' '.join(chance.sample(_WORDS, 3))} {number}" for number in itertools.count())
     if mix != "typing":
-        raise ValueError(f"mix must be one of {', '.join(MIXES)}, not {mix!r}")
+        raise ValueError(f"mix must be one of {', '.join((*MIXES, 'beyond'))}, not {mix!r}")
     return (part for _ in itertools.count() for part in _typed(chance.choice(texts)))
 
 
@@ -101,11 +129,10 @@ def _typed(text: str) -> Iterator[str]:
     return (" ".join(words[:count]) for count in range(1, len(words) + 1))
 
 
-def load(
-    url: str, mode: str, mix: str, texts: Sequence[str], seconds: float, connections: int, rate: float | None
-) -> dict[str, Any]:
+def load(url: str, put_to: Load, texts: Sequence[str]) -> dict[str, Any]:
     """Ask for so long, over so many connections; return when each answer began and how long it took."""
     begun = time.perf_counter()
+    mode, mix, seconds, connections, rate = put_to
     asked, lock = questions_of(mix, texts), threading.Lock()
     answers: list[tuple[float, float, int, bool]] = []
     errors: Counter[str] = Counter()
@@ -175,6 +202,7 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
         "wall_seconds": round(found["wall_seconds"], 3),
         "per_second": round(len(answers) / found["wall_seconds"], 1),
         "asked_before": round(sum(one[3] for one in answers) / max(1, len(answers)), 4),
+        "answered_per_second": round(sum(one[2] == 200 for one in answers) / found["wall_seconds"], 1),
         "milliseconds": {
             name: round(percentile(latencies, percent) * 1000, 2)
             for name, percent in (("p50", 50), ("p95", 95), ("p99", 99), ("p99.9", 99.9), ("max", 100))
@@ -187,15 +215,36 @@ def summarise(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _run(
-    server: psutil.Process, url: str, index: Path, mode: str, mix: str, arguments: argparse.Namespace
-) -> dict[str, Any]:
+def serving_table(measured: Mapping[str, Any]) -> str:
+    """Return what was asked, what was answered, how quickly, at what cost, and where memory stood."""
+    rows = []
+    for run in measured["runs"]:
+        took, memory = run["milliseconds"], run["rss_mib"]
+        refused = sum(count for status, count in run["statuses"].items() if status != "200")
+        rate = "as answered" if run["rate"] is None else f"{run['rate']:g} a second"
+        rows.append(
+            [
+                f"{run['mix']}, `{run['mode']}`",
+                f"{rate}, {run['connections']} connections",
+                f"{run['answered_per_second']:,.0f} a second",
+                f"{took['p50']:.0f} / {took['p99']:.0f} ms",
+                f"{refused:,}",
+                f"{sum(run['errors'].values()):,}",
+                f"{run['server_cpu_milliseconds_per_request']:.1f} ms",
+                f"{memory['start']:.0f} / {memory['middle']:.0f} / {memory['end']:.0f} MiB",
+            ]
+        )
+    head = ["questions", "asked", "answered", "p50 / p99", "refused (503)", "errors", "CPU a request"]
+    return table([*head, "memory at the start, in the middle, at the end"], rows)
+
+
+def _run(server: psutil.Process, url: str, index: Path, put_to: Load, *, publishes: bool) -> dict[str, Any]:
     texts = [json.loads(line)["text"] for line in _QUESTIONS.read_text(encoding="utf-8").splitlines()]
     before = server.cpu_times()
     memory: list[float] = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as client:
-        asked = client.submit(load, url, mode, mix, texts, arguments.seconds, arguments.connections, arguments.rate)
-        publish = [arguments.seconds / 3, arguments.seconds * 2 / 3] if arguments.index is None else []
+        asked = client.submit(load, url, put_to, texts)
+        publish = [put_to.seconds / 3, put_to.seconds * 2 / 3] if publishes else []
         begun = time.perf_counter()
         while not asked.done():
             memory.append(round(server.memory_info().rss / 2**20, 1))
@@ -207,10 +256,7 @@ def _run(
     after = server.cpu_times()
     cpu = after.user + after.system - before.user - before.system
     return {
-        "mode": mode,
-        "mix": mix,
-        "connections": arguments.connections,
-        "rate": arguments.rate,
+        **put_to._asdict(),
         **summarise(found),
         "server_cpu_seconds": round(cpu, 2),
         "server_cpu_milliseconds_per_request": round(cpu * 1000 / max(1, len(found["answers"])), 2),
@@ -266,6 +312,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each run")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--rate", type=float, help="questions a second; as many as are answered if it is not given")
+    parser.add_argument("--beyond", type=float, default=300.0, help="questions a second that are too many; 0 for none")
     parser.add_argument("--mixes", nargs="+", choices=MIXES, default=list(MIXES))
     parser.add_argument("--modes", nargs="+", choices=["hybrid", "dense", "lexical"], default=["hybrid"])
     parser.add_argument("--threads", type=int, help="of the server; its default if it is not given")

@@ -51,7 +51,7 @@ environment has SEMSEARCH_TOKEN, or --token-file names a file that holds it.
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Searches at the same time; as many as cores.")
 @click.option(
-    "--waiting", type=click.IntRange(min=0), default=64, show_default=True, metavar="N", help="Searches that may wait."
+    "--waiting", type=click.IntRange(min=0), default=32, show_default=True, metavar="N", help="Searches that may wait."
 )
 @click.option(
     "--timeout",

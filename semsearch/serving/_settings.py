@@ -69,7 +69,7 @@ class Settings:
     hosts: Iterable[str] = LOOPBACK_NAMES
     any_address: bool = False
     threads: int = field(default_factory=_threads)
-    waiting: int = 64
+    waiting: int = 32
     timeout: float = 10.0
     rate: float | None = None
     burst: int | None = None
