@@ -102,6 +102,27 @@ def test_everything_can_be_done_by_keys(visit: Open) -> None:
     expect(page.locator("#panel-dates")).to_be_visible()  # the focus was back where it had been
 
 
+def test_the_arrow_goes_to_the_first_passage_of_what_was_just_written(visit: Open) -> None:
+    page = visit(q="volcano erupted")
+    first = page.locator(".hit a.title").first
+    expect(first).to_be_visible()
+    page.get_by_label("Question").fill("zeppelin hangar burned down")
+    page.keyboard.press("ArrowDown")  # before it was asked
+    expect(first).to_have_text("A transcript without paragraphs")
+    expect(first).to_be_focused()
+
+
+def test_the_focus_does_not_fall_off_the_page_with_the_passage_that_had_it(visit: Open) -> None:
+    page = visit(q="volcano erupted")
+    page.locator(".hit a.title").first.focus()
+    page.get_by_label("Question").fill("zeppelin hangar burned down")
+    expect(page.locator(".hit a.title").first).to_have_text("A transcript without paragraphs")
+    page.locator(".hit a.title").last.focus()
+    page.go_back()
+    expect(page.get_by_label("Question")).to_have_value("volcano erupted")
+    expect(page.locator(".hit a.title").first).to_be_focused()
+
+
 def test_a_panel_closes_by_escape_and_the_focus_is_on_its_switch(visit: Open) -> None:
     page = visit()
     page.get_by_role("button", name="Dates").press("Enter")
