@@ -214,6 +214,15 @@ def test_what_is_printed_is_the_article_or_the_passages(visit: Open) -> None:
     page.emulate_media(media="print")
     expect(page.locator("#article-title")).to_be_visible()
     expect(page.locator(".hit").first).to_be_hidden()
+    page = visit(article="ferry/1")
+    expect(page.locator("#article .number").first).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator("#article .number").first).to_be_visible()  # by which it is cited
+    address = page.get_by_role("link", name=re.compile("^Original"))
+    expect(address).to_be_visible()
+    told = address.evaluate("link => getComputedStyle(link, '::after').content")
+    assert "https://example.org/ferry/1" in told
+    expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
 
 
 def test_with_forced_colours_the_mark_is_still_marked(visit: Open) -> None:
