@@ -46,6 +46,11 @@ def page_articles(corpus: Path) -> Iterator[semsearch.Article]:
         published=dt.date(2020, 5, 6),
         source="הארץ",
     )
+    yield semsearch.Article(
+        id="both-ways",
+        title="Both ways",
+        text="The interpreter translated (word by word).\n\nהמתורגמן תרגם מילה במילה.",
+    )
     yield semsearch.Article(id="untitled", title="", text="A glacier retreated by forty metres in a single summer.")
     yield semsearch.Article(id="words", title="W" * 300, text=f"The glassblower {'x' * 3000} kept silent about it.")
     copied = "The ferry to the northern islands was cancelled after its engine had failed twice within a week."

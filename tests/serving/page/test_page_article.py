@@ -152,6 +152,29 @@ def test_right_to_left_text_runs_right_to_left(visit: Open) -> None:
     expect(facts.locator(".source")).to_have_css("direction", "ltr")
 
 
+def test_in_a_passage_that_runs_both_ways_each_paragraph_runs_its_own(visit: Open) -> None:
+    page = visit(q="interpreter translated word by word")
+    passage = page.locator(".hit", has_text="Both ways").locator(".passage")
+    expect(passage).to_contain_text("מילה.")
+    ends = passage.evaluate(
+        """passage => {
+            const walker = document.createTreeWalker(passage, NodeFilter.SHOW_TEXT);
+            const ends = [];
+            while (walker.nextNode()) {
+                if (!walker.currentNode.length) continue;
+                const range = document.createRange();
+                range.selectNodeContents(walker.currentNode);
+                const whole = range.getBoundingClientRect();
+                range.setStart(walker.currentNode, walker.currentNode.length - 1);
+                const last = range.getBoundingClientRect();
+                ends.push(last.left - whole.left < 2 ? "left" : whole.right - last.right < 2 ? "right" : "inside");
+            }
+            return ends;
+        }"""
+    )
+    assert ends == ["right", "left"]
+
+
 def test_hostile_texts_stay_texts(visit: Open, watch: Watch) -> None:
     watch.refusals_are_expected = True  # what is hostile is no filter either
     page = visit(q="volcano erupted observers", explain=1)
