@@ -12,9 +12,9 @@ import { Reading } from "./reading.js";
 import { keyOf, showHits, target } from "./results.js";
 import { MOST, readState, searchOf, writeState } from "./state.js";
 import { counted, titled, unquoted } from "./text.js";
+import { Typing } from "./typing.js";
 import { showWelcome } from "./welcome.js";
 
-const PAUSE = 150; // milliseconds without a key, after which is asked
 const LOOK = 20_000; // milliseconds between two looks for a newer index
 
 const hits = () => answer?.hits ?? [];
@@ -22,6 +22,7 @@ const page = { href, open, like, saw, hits, state: () => state, language: null }
 const questions = new Latest((error, retry) => trouble("search", error, retry));
 const facts = new Latest((error, retry) => trouble("facts", error, retry));
 const reading = new Reading(page, (error, retry) => trouble("article", error, retry));
+const typing = new Typing(byId("query"), typed, () => (entering = false));
 const titles = new Map(); // of articles by their ids, for "like …"
 
 let state = readState(location.search);
@@ -29,7 +30,7 @@ let answer = null; // to the question that is shown
 let asked = null; // the question that is shown or on its way, as text
 let known = null; // what is in the index: status and sources
 let newest = null; // the generation that answered last
-let typing = 0; // the timer of a question that is being written
+let entering = false; // whether the first passage gets the focus as soon as it is there
 let draft = false; // whether the entry of the history is of a question that is being written
 let loose = false; // whether quotation marks of a draft were left out
 let opener = null; // the link that opened the article
@@ -42,9 +43,8 @@ function href(changes) {
 
 /** Change what is shown. `how` may have `replace` (the entry of the history) and what `Reading.show` takes. */
 function go(changes, how = {}) {
-  const written = typing ? { q: byId("query").value } : {};
-  clearTimeout(typing);
-  typing = 0;
+  const written = typing.waits ? { q: byId("query").value } : {};
+  typing.stop();
   const before = state;
   state = { ...state, ...written, ...changes };
   if (!how.draft) draft = false;
@@ -73,8 +73,7 @@ function show(before, how = {}) {
 
 addEventListener("popstate", () => {
   const before = state;
-  clearTimeout(typing);
-  typing = 0;
+  typing.stop();
   draft = false;
   state = readState(location.search);
   show(before, { kept: history.state?.kept ?? {}, focus: state.article !== null && state.article !== before.article });
@@ -110,6 +109,7 @@ async function search(question, how = {}) {
   for (const { article } of came.hits) titles.set(article.id, titled(article));
   showAnswer();
   returnTo(how.kept);
+  if (entering) enter();
   if (how.more) byId("hits").children[how.more]?.querySelector("a").focus();
   if (state.article) reading.mark({ stay: true });
   if (state.like && !titles.has(state.like)) learnTitle(state.like);
@@ -136,6 +136,8 @@ function busy(is) {
   byId("busy").classList.toggle("on", is);
   byId("results").setAttribute("aria-busy", String(is));
 }
+
+const isBusy = () => byId("results").getAttribute("aria-busy") === "true";
 
 /** What an article is called that nothing on the page names. */
 async function learnTitle(id) {
@@ -192,7 +194,6 @@ function change(changes) {
 }
 
 function typed() {
-  typing = 0;
   const q = byId("query").value;
   if (q.trim() === state.q.trim()) return;
   const isDraft = draft;
@@ -248,7 +249,19 @@ function showTitle() {
   document.title = parts.filter(Boolean).join(" – ");
 }
 
+/** Go from the box to the first passage. */
+function enter() {
+  entering = false;
+  if (document.activeElement === byId("query")) step(1);
+}
+
 function step(by) {
+  if (typing.waits) typing.now(); // who goes on to the passages has written what is to be asked
+  if (!state.article && !entering && document.activeElement === byId("query") && isBusy()) {
+    entering = true; // once more, and one is among those that are there already
+    return;
+  }
+  entering = false;
   const items = [...byId("hits").children];
   const held = items.findIndex((item) => item.contains(document.activeElement));
   const current = items.findIndex((item) => item.hasAttribute("aria-current"));
@@ -340,26 +353,10 @@ async function look() {
 
 function start() {
   const query = byId("query");
-  let composing = false;
-  const soon = () => {
-    clearTimeout(typing);
-    if (!composing) typing = setTimeout(typed, PAUSE);
-  };
-  query.addEventListener("compositionstart", () => {
-    composing = true; // what is not yet a word is no question
-    clearTimeout(typing);
-    typing = 0;
-  });
-  query.addEventListener("compositionend", () => {
-    composing = false;
-    soon();
-  });
-  query.addEventListener("input", soon);
   query.addEventListener("blur", () => (draft = false));
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
-    clearTimeout(typing);
-    typed();
+    typing.now();
     draft = false;
     if (loose) again(); // now it is a mistake
   });

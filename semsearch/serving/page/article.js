@@ -39,7 +39,7 @@ export function showArticle(answer, page) {
 /** Who wrote it, where the archive says so in plain words. */
 function byline({ metadata }) {
   const author = metadata.author ?? metadata.byline;
-  return typeof author === "string" && author.trim() ? [element("span", { dir: "auto" }, author)] : [];
+  return typeof author === "string" && author.trim() ? [element("span", {}, element("bdi", {}, author))] : [];
 }
 
 function block(points, paragraph, page, article, context) {
@@ -96,12 +96,15 @@ export function markArticle(shown, { at, mark }, found) {
 function undress({ node, words, span }, points) {
   words.textContent = points.slice(span.start, span.end);
   node.removeAttribute("aria-current");
-  node.classList.remove("partly");
+  node.classList.remove("partly", "found");
   node.querySelector(".actions")?.remove();
 }
 
-function dress({ words, span }, points, spans) {
-  const nodes = pieces(points, span.start, span.end, spans).map(({ text, kinds }) => {
+function dress({ node, words, span }, points, spans) {
+  const isWhole = ({ kind, start, end }) => kind === "found" && start <= span.start && end >= span.end;
+  node.classList.toggle("found", spans.some(isWhole)); // a line beside it: a page full of underlines is hard to read
+  const within = spans.filter((one) => !isWhole(one));
+  const nodes = pieces(points, span.start, span.end, within).map(({ text, kinds }) => {
     if (kinds.has("mark")) return element("mark", {}, text);
     if (kinds.has("here")) return element("span", { class: "here" }, text);
     return kinds.has("found") ? element("span", { class: "found" }, text) : text;

@@ -1,7 +1,7 @@
 // Filters: the panels below the box, and what is in force as chips that take it away again.
 
 import { byId, element } from "./dom.js";
-import { counted, filterDate, humanDate, timeSpan } from "./text.js";
+import { counted, filterDate, humanDate, plain, timeSpan } from "./text.js";
 
 const MANY = 8; // sources, from which on they can be searched
 const MOST_SHOWN = 200; // sources in the list at once: more are found by typing
@@ -32,6 +32,7 @@ function openPanel(toggle) {
     one.setAttribute("aria-expanded", String(one === toggle));
     byId(one.getAttribute("aria-controls")).hidden = one !== toggle;
   }
+  if (toggle && current) listSources(); // those that are chosen come first, now that nobody points at one of them
 }
 
 /** Close the panel that has the focus, which goes to its switch; returns whether there was one. */
@@ -87,17 +88,18 @@ export function syncFilters(state) {
   byId("mode").disabled = Boolean(state.like);
   byId("each").checked = state.each;
   byId("explain").checked = state.explain;
-  if (before?.sources.join("\n") !== state.sources.join("\n")) listSources();
+  for (const box of byId("source-list").querySelectorAll("input")) box.checked = state.sources.includes(box.value);
   showChips(state);
 }
 
 /** What a source is called; some articles have none. */
 export const sourceName = (source) => source || "No source";
 
+/** List what the archive has. Only then is the order a new one: what one is about to tick must not move away. */
 function listSources() {
-  const wanted = byId("find-source").value.trim().toLocaleLowerCase();
+  const wanted = plain(byId("find-source").value.trim());
   const matching = sources.filter(
-    ({ source }) => current.sources.includes(source ?? "") || sourceName(source).toLocaleLowerCase().includes(wanted),
+    ({ source }) => current.sources.includes(source ?? "") || plain(sourceName(source)).includes(wanted),
   );
   matching.sort((a, b) => current.sources.includes(b.source ?? "") - current.sources.includes(a.source ?? ""));
   const list = byId("source-list");

@@ -2,7 +2,7 @@
 
 import { button, byId, element, originalLink, stateLink, webAddress } from "./dom.js";
 import { copy } from "./notices.js";
-import { CodePoints, counted, humanDate, pieces, place, quotation, titled } from "./text.js";
+import { CodePoints, counted, humanDate, keepsLines, pieces, place, quotation, titled } from "./text.js";
 
 /** What tells one passage from the others, also after the question was asked again. */
 export const keyOf = (articleId, start) => `${start} ${articleId}`;
@@ -19,13 +19,16 @@ export function target(hit) {
 
 /**
  * Show hits. `page` has what they lead to: `href(changes)`, `open(changes, link)`, `like(article, paragraph)` and the
- * `language` of the archive if it has one. The focus stays on the passage that has it.
+ * `language` of the archive if it has one. The focus stays on the passage that has it,
+ * or goes to the first if that one is not there any more: it must not fall off the page.
  */
 export function showHits(hits, page) {
   const list = byId("hits");
   const held = list.contains(document.activeElement) ? document.activeElement.closest(".hit")?.dataset.key : null;
   list.replaceChildren(...hits.map((hit, i) => hitItem(hit, i + 1, page)));
-  if (held) [...list.children].find((item) => item.dataset.key === held)?.querySelector("a")?.focus();
+  if (!held) return;
+  const same = [...list.children].find((item) => item.dataset.key === held);
+  ((same ?? list.firstElementChild)?.querySelector("a.title") ?? byId("results")).focus({ preventScroll: !same });
 }
 
 function hitItem(hit, number, page) {
@@ -62,7 +65,7 @@ function hitItem(hit, number, page) {
 /** Source, date and place, as one line. */
 export function facts(article, paragraph, page) {
   const made = element("p", { class: "facts" });
-  if (article.source) made.append(element("span", { class: "source", dir: "auto" }, article.source));
+  if (article.source) made.append(element("span", { class: "source" }, element("bdi", {}, article.source)));
   if (article.published) {
     made.append(element("time", { datetime: article.published }, humanDate(article.published)));
   }
@@ -83,10 +86,11 @@ function passageParts({ passage, evidence }) {
   });
 }
 
-/** A run of words, or a heading among them. */
+/** A run of words, or a heading or a table among them. */
 function words(run) {
   const heading = /^#{1,6}[ \t]+(\S.*?)(?:[ \t]+#+)?\s*$/.exec(run);
-  return heading ? element("strong", {}, heading[1]) : run;
+  if (heading) return element("strong", {}, heading[1]);
+  return keepsLines(run) ? element("span", { class: "lines" }, run) : run;
 }
 
 function copies(duplicates, page) {

@@ -86,11 +86,19 @@ export function timeSpan(sources) {
   return first === last ? first : `${first} to ${last}`;
 }
 
-/** What a person wrote as a date as the filters want it; null if it is none. */
+/** A name as it is looked for: "zurich" finds "Zürich". */
+export const plain = (name) => name.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
+
+/**
+ * What a person wrote as a date as the filters want it; null if it is none. With the year first, or as 15.3.2020; what
+ * has strokes and the year last is no date, as nobody can tell the day from the month.
+ */
 export function filterDate(written) {
-  const match = /^\s*(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?\s*$/.exec(written);
+  const match =
+    /^\s*(?<year>\d{4})(?:[-/.](?<month>\d{1,2})(?:[-/.](?<day>\d{1,2}))?)?\s*$/.exec(written) ??
+    /^\s*(?:(?<day>\d{1,2})\.\s*)?(?<month>\d{1,2})\.\s*(?<year>\d{4})\s*$/.exec(written);
   if (!match) return null;
-  const [, year, month, day] = match;
+  const { year, month, day } = match.groups;
   const parts = [year, month, day].filter((part) => part !== undefined).map((part) => part.padStart(2, "0"));
   const date = new Date(Date.UTC(Number(year), Number(month ?? 1) - 1, Number(day ?? 1)));
   const real = date.getUTCMonth() === Number(month ?? 1) - 1 && date.getUTCDate() === Number(day ?? 1);

@@ -44,6 +44,12 @@ def page_articles(corpus: Path) -> Iterator[semsearch.Article]:
         title="כותרת בעברית",
         text="ראש הממשלה נאם בכנסת על תקציב המדינה. הדיון נמשך עד הלילה.\n\nהאופוזיציה הצביעה נגד.",
         published=dt.date(2020, 5, 6),
+        source="הארץ",
+    )
+    yield semsearch.Article(
+        id="both-ways",
+        title="Both ways",
+        text="The interpreter translated (word by word).\n\nהמתורגמן תרגם מילה במילה.",
     )
     yield semsearch.Article(id="untitled", title="", text="A glacier retreated by forty metres in a single summer.")
     yield semsearch.Article(id="words", title="W" * 300, text=f"The glassblower {'x' * 3000} kept silent about it.")
@@ -60,6 +66,19 @@ def page_articles(corpus: Path) -> Iterator[semsearch.Article]:
     lines = [f"Item {number}: noted." for number in range(1, 2001)]
     lines[1499] = "Item 1500: the saxophone quartet from Ghent was thanked by everybody for its concert."
     yield semsearch.Article(id=LONG, title="Minutes of two thousand items", text="\n\n".join(lines))
+    speech = [f"Sentence {number} of the hearing concerned the budget of the harbour." for number in range(300)]
+    speech[150] = "The zeppelin hangar in Friedrichshafen burned down during the night."
+    yield semsearch.Article(id="speech", title="A transcript without paragraphs", text=" ".join(speech))
+    table = "| post | 2020 |\n| --- | --- |\n| roads | 1,200 |\n| schools | 9,000 |"
+    yield semsearch.Article(
+        id="table", title="Budget table", text=f"Budget of the town\n\n{table}\n\nAll in thousands."
+    )
+    subject = "the very long title of a very long report about the procurement of helicopters " * 6
+    yield semsearch.Article(
+        id="title",
+        title=f"On the question whether {subject}",
+        text="The procurement of helicopters was delayed by nine years. Nobody had read the contract.",
+    )
     for number in range(12):  # so many sources that they are worth searching
         yield semsearch.Article(
             id=f"small/{number}",

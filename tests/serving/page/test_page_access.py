@@ -102,6 +102,27 @@ def test_everything_can_be_done_by_keys(visit: Open) -> None:
     expect(page.locator("#panel-dates")).to_be_visible()  # the focus was back where it had been
 
 
+def test_the_arrow_goes_to_the_first_passage_of_what_was_just_written(visit: Open) -> None:
+    page = visit(q="volcano erupted")
+    first = page.locator(".hit a.title").first
+    expect(first).to_be_visible()
+    page.get_by_label("Question").fill("zeppelin hangar burned down")
+    page.keyboard.press("ArrowDown")  # before it was asked
+    expect(first).to_have_text("A transcript without paragraphs")
+    expect(first).to_be_focused()
+
+
+def test_the_focus_does_not_fall_off_the_page_with_the_passage_that_had_it(visit: Open) -> None:
+    page = visit(q="volcano erupted")
+    page.locator(".hit a.title").first.focus()
+    page.get_by_label("Question").fill("zeppelin hangar burned down")
+    expect(page.locator(".hit a.title").first).to_have_text("A transcript without paragraphs")
+    page.locator(".hit a.title").last.focus()
+    page.go_back()
+    expect(page.get_by_label("Question")).to_have_value("volcano erupted")
+    expect(page.locator(".hit a.title").first).to_be_focused()
+
+
 def test_a_panel_closes_by_escape_and_the_focus_is_on_its_switch(visit: Open) -> None:
     page = visit()
     page.get_by_role("button", name="Dates").press("Enter")
@@ -193,6 +214,15 @@ def test_what_is_printed_is_the_article_or_the_passages(visit: Open) -> None:
     page.emulate_media(media="print")
     expect(page.locator("#article-title")).to_be_visible()
     expect(page.locator(".hit").first).to_be_hidden()
+    page = visit(article="ferry/1")
+    expect(page.locator("#article .number").first).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator("#article .number").first).to_be_visible()  # by which it is cited
+    address = page.get_by_role("link", name=re.compile("^Original"))
+    expect(address).to_be_visible()
+    told = address.evaluate("link => getComputedStyle(link, '::after').content")
+    assert "https://example.org/ferry/1" in told
+    expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
 
 
 def test_with_forced_colours_the_mark_is_still_marked(visit: Open) -> None:

@@ -110,6 +110,8 @@ def test_one_steps_through_the_passages_found_in_the_article(visit: Open) -> Non
     expect(step).to_have_text(f"{here + 1} of {total}")
     current = page.locator("#article .block[aria-current=true]").first
     assert is_seen(page, current)
+    assert page.locator("#article .block.found").count() >= total  # a line beside them, and no underlines
+    assert page.locator("#article .words .found").count() == 0
     page.go_back()  # stepping adds nothing to the history
     expect(page.locator("#article")).to_be_hidden()
 
@@ -143,6 +145,34 @@ def test_right_to_left_text_runs_right_to_left(visit: Open) -> None:
     page = visit(article=HEBREW)
     for place in ("#article-title", "#article .block p.words"):
         expect(page.locator(place).first).to_have_css("direction", "rtl")
+    facts = page.locator("#article-facts")
+    expect(facts.locator("bdi").first).to_have_css("direction", "rtl")
+    places = facts.locator("> *").evaluate_all("facts => facts.map(fact => fact.getBoundingClientRect().left)")
+    assert places == sorted(places)  # the page runs as it runs, with the dots between what they are between
+    expect(facts.locator(".source")).to_have_css("direction", "ltr")
+
+
+def test_in_a_passage_that_runs_both_ways_each_paragraph_runs_its_own(visit: Open) -> None:
+    page = visit(q="interpreter translated word by word")
+    passage = page.locator(".hit", has_text="Both ways").locator(".passage")
+    expect(passage).to_contain_text("מילה.")
+    ends = passage.evaluate(
+        """passage => {
+            const walker = document.createTreeWalker(passage, NodeFilter.SHOW_TEXT);
+            const ends = [];
+            while (walker.nextNode()) {
+                if (!walker.currentNode.length) continue;
+                const range = document.createRange();
+                range.selectNodeContents(walker.currentNode);
+                const whole = range.getBoundingClientRect();
+                range.setStart(walker.currentNode, walker.currentNode.length - 1);
+                const last = range.getBoundingClientRect();
+                ends.push(last.left - whole.left < 2 ? "left" : whole.right - last.right < 2 ? "right" : "inside");
+            }
+            return ends;
+        }"""
+    )
+    assert ends == ["right", "left"]
 
 
 def test_hostile_texts_stay_texts(visit: Open, watch: Watch) -> None:
@@ -180,6 +210,35 @@ def test_two_thousand_paragraphs_open_at_the_one_that_answers(visit: Open) -> No
     expect(page.locator("#live")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[1] == "— Minutes of two thousand items, paragraph 1500"
+
+
+def test_in_a_paragraph_longer_than_the_screen_one_can_copy_where_the_passage_is(visit: Open) -> None:
+    page = visit(q="zeppelin hangar burned down during the night", size="narrow")
+    page.locator(".hit a.title").first.click()
+    expect(page.locator("#article mark")).to_be_in_viewport()
+    assert page.locator("#article .block").evaluate("block => block.offsetHeight > 3 * innerHeight")
+    copy = page.locator("#article").get_by_role("button", name="Copy quotation")
+    expect(copy).to_be_in_viewport(ratio=1)
+    copy.click()
+    expect(page.locator("#live")).to_have_text("Copied")
+    assert "zeppelin hangar" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_table_keeps_its_lines_among_the_passages(visit: Open) -> None:
+    page = visit(q="budget of the town for roads and schools")
+    hit = page.locator(".hit", has_text="Budget table")
+    expect(hit.locator(".lines")).to_have_css("white-space-collapse", "preserve-breaks")
+    expect(hit.locator(".lines")).to_contain_text("| roads | 1,200 |")
+
+
+def test_a_title_of_a_whole_page_leaves_room_for_its_passage(visit: Open) -> None:
+    page = visit(q="procurement of helicopters delayed", size="narrow")
+    title = page.locator(".hit a.title", has_text="On the question whether").first
+    lines = title.evaluate("title => title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight)")
+    assert 5.5 < lines < 6.5
+    title.click()
+    whole = page.locator("#article-title")
+    assert whole.evaluate("title => title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight)") > 10
 
 
 def test_an_article_that_is_not_there(visit: Open, watch: Watch) -> None:

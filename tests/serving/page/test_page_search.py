@@ -38,6 +38,23 @@ def test_it_answers_as_one_types_and_the_box_keeps_the_focus(visit: Open) -> Non
     assert page.evaluate("history.length") == 3  # the empty tab, the page, and one entry for all of what was typed
 
 
+def test_words_are_asked_when_they_are_complete_and_not_each_of_their_letters(visit: Open) -> None:
+    page = visit()
+    page.wait_for_load_state("networkidle")
+    page.clock.install()
+    page.clock.pause_at("2030-01-01")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend(parse_qs(urlsplit(request.url).query).get("q", [])))
+    typed = "volcano erupted o"
+    for key in typed:
+        page.keyboard.type(key)
+        page.clock.run_for(150)
+    assert asked == ["volcano ", "volcano erupted "]
+    page.clock.run_for(150)
+    until(page, f"document.title.includes({typed!r})")
+    assert asked == ["volcano ", "volcano erupted ", typed]
+
+
 def test_the_mark_is_the_sentence_that_answers_to_the_letter(visit: Open, served: Served) -> None:
     page = visit(q="lava lake measured thermometers")
     api = page.request.get(f"{served.url}api/v1/search?q=lava+lake+measured+thermometers").json()
@@ -112,6 +129,26 @@ def test_filters_narrow_down_and_chips_take_them_away(visit: Open) -> None:
     expect(page.get_by_label("Question")).to_be_focused()
     expect(page.locator("#chips")).to_be_hidden()
     assert said(page) == {"q": ["mission"]}
+
+
+def test_sources_stay_where_they_are_while_one_ticks_them(visit: Open) -> None:
+    page = visit(q="report")
+    switch = page.get_by_role("button", name="Sources", exact=True)
+    switch.click()
+    names = page.locator(".sources label")
+    listed = names.all_text_contents()
+    boxes = page.locator(".sources input")
+    for number in (5, 6):
+        boxes.nth(number).click()
+        expect(page.locator("#chips li")).to_have_count(number - 4)
+    expect(names).to_have_text(listed)
+    expect(boxes.nth(6)).to_be_focused()
+    page.locator("#chips button").first.click()
+    expect(boxes.nth(5)).not_to_be_checked()
+    switch.click()
+    switch.click()  # opened again, it has what is chosen first
+    expect(boxes.first).to_be_checked()
+    expect(names.first).to_have_text(listed[6])
 
 
 def test_articles_without_a_source_can_be_asked_for(visit: Open) -> None:

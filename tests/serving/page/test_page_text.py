@@ -17,9 +17,37 @@ def run(page: Page, expression: str, argument: Any = None) -> Any:
 
 def test_dates_as_people_write_them(visit: Open) -> None:
     page = visit()
-    written = ["2020", " 2020-3 ", "2020-03-15", "2020/3/5", "2020.12", "2024-02-29", "2023-02-29", "15.3.2020", "soon"]
-    read = ["2020", "2020-03", "2020-03-15", "2020-03-05", "2020-12", "2024-02-29", None, None, None]
+    written = [
+        "2020",
+        " 2020-3 ",
+        "2020-03-15",
+        "2020/3/5",
+        "2020.12",
+        "2024-02-29",
+        "15.3.2020",
+        "1. 2. 2020",
+        "3.2020",
+    ]
+    read = [
+        "2020",
+        "2020-03",
+        "2020-03-15",
+        "2020-03-05",
+        "2020-12",
+        "2024-02-29",
+        "2020-03-15",
+        "2020-02-01",
+        "2020-03",
+    ]
     assert run(page, "given.map(one => text.filterDate(one))", written) == read
+    wrong = ["2023-02-29", "3/15/2020", "15/3/2020", "31.4.2020", "15.3.20", "soon"]
+    assert run(page, "given.map(one => text.filterDate(one))", wrong) == [None] * len(wrong)
+
+
+def test_names_are_found_without_their_accents(visit: Open) -> None:
+    page = visit()
+    names = ["Zürich", "ZÜRICH", "Zu\u0308rich", "Málaga Ñ", "朝日新聞", "Ｗire"]
+    assert run(page, "given.map(one => text.plain(one))", names) == ["zurich"] * 3 + ["malaga n", "朝日新聞", "wire"]
 
 
 def test_days_are_written_as_where_the_reader_is(visit: Open) -> None:
