@@ -179,7 +179,8 @@ def parses(arguments: str, place: str) -> bool:
         assert not re.fullmatch(r"[a-z]+(-[a-z]+)*", name), f"{place}: semsearch {name}"
         return False
     command = _commands.commands[name]
-    command.make_parser(click.Context(command)).parse_args([*rest])
+    group = click.Context(_commands, **_commands.context_settings)  # click keeps what a context says of --help
+    command.make_parser(click.Context(command, parent=group)).parse_args([*rest])
     return True
 
 
