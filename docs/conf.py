@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import find_pending_xref_condition
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ html_show_sphinx = False
 html_additional_pages = {"index": "first.html"}
 templates_path = ["docs/_templates" if Path.cwd() == ROOT else "_templates"]
 
-# Pages that a section of the contents takes in as soon as they are there, linked or not.
-_AWAITED = {
-    "Where people work": ("agents.md", "notebooks.md", "frameworks.md", "mteb.md"),
-}
 _ALIASES = {
     *("App", "Corpus", "Frame", "ReportProgress", "RowReader", "Run", "TokenCodec"),
     *("Archive", "AskedIndex", "BusyError", "FilterError", "MetadataFilters", "Server", "_T"),
@@ -80,6 +77,7 @@ _ELSEWHERE = {
     *sys.stdlib_module_names,
     "Any",
     "Callable",
+    "Future",
     "NDArray",
     "Path",
     "date",
@@ -100,8 +98,7 @@ def add_contents(_: Sphinx, docname: str, source: list[str]) -> None:
         source[0] += _toctree("", _PAGE.findall(source[0]))
     elif docname == root_doc:
         for section in _SECTION.finditer(source[0]):
-            awaited = [page for page in _AWAITED.get(section["caption"], ()) if (ROOT / "docs" / page).exists()]
-            source[0] += _toctree(section["caption"], [*_PAGE.findall(section["body"]), *awaited])
+            source[0] += _toctree(section["caption"], _PAGE.findall(section["body"]))
 
 
 def _toctree(caption: str, pages: list[str]) -> str:
@@ -130,20 +127,57 @@ def show_as_text(app: Sphinx, document: nodes.document) -> None:
             node.replace_self((node if resolved is None else resolved).children)
 
 
+def show_by_theme(app: Sphinx, document: nodes.document) -> None:
+    """Show, where the site is dark, the dark one of two pictures; pages name the light one."""
+    for light in list(document.findall(nodes.image)):
+        uri = str(light["uri"]).replace("-light.", "-dark.")
+        if uri != light["uri"] and (ROOT / uri).is_file():
+            dark = light.deepcopy()
+            dark["uri"] = uri
+            dark["candidates"] = {"*": uri}
+            app.env.images.add_file(app.env.docname, uri)
+            light["classes"].append("only-light")
+            dark["classes"].append("only-dark")
+            light.parent.insert(light.parent.index(light) + 1, dark)
+
+
 def shorten(_: Sphinx, *about: object) -> tuple[str, str] | None:
     """Write types in a signature without their modules, and a default that is made anew as ``...``."""
     signature, returned = about[4], about[5]
     if not isinstance(signature, str):
         return None
+    if signature == "(*args, **kwargs)":  # of a protocol, which nobody makes
+        return "", ""
     short = signature.replace("TypeAliasForwardRef('Corpus')", "Corpus")
     if "<factory>" in short:
         short = re.sub(r"~[\w.]+\.(\w+)", r"\1", short).replace("<factory>", "...")
     return short, returned if isinstance(returned, str) else ""
 
 
+def describe(_: Sphinx, what: str, name: str, *about: object) -> None:
+    """Give a constant the text that stands below it where it is defined: autodoc looks only where it is offered.
+
+    Without this it would be described as any other text or tuple is.
+    """
+    lines = about[-1]
+    if what == "data" and isinstance(lines, list):
+        constant = name.rpartition(".")[2]
+        modules = [module for module in sorted(sys.modules) if module.startswith(name.partition(".")[0])]
+        documented = (ModuleAnalyzer.for_module(module).find_attr_docs().get(("", constant)) for module in modules)
+        lines[:] = next(filter(None, documented), [])
+
+
+def skip_fields(*about: object) -> bool | None:
+    """Leave out of a named tuple's members the fields, of which autodoc knows only their numbers."""
+    return True if type(about[3]).__name__ == "_tuplegetter" else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect what is above."""
     app.connect("source-read", add_contents)
     app.connect("autodoc-process-signature", shorten)
+    app.connect("autodoc-process-docstring", describe)
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("doctree-read", show_as_text)
+    app.connect("doctree-read", show_by_theme)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

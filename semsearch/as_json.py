@@ -13,6 +13,7 @@ from semsearch.records import Article, Hit, page_at
 __all__ = ["SCHEMA_VERSION", "article_json", "hit_json"]
 
 SCHEMA_VERSION = 3
+"""The ``version`` of every JSON line."""
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class IndexCorruptError(SemsearchError):
     exit_code = 4
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}; rebuild the index with 'semsearch rebuild-index'")
+        super().__init__(f"{path}: {reason}; rebuild the index with 'semsearch rebuild-index CORPUS'")
         self.path = path
         self.reason = reason
 
@@ -162,4 +162,4 @@ class EngineUnavailableError(EngineError):
 
 
 class WordsMissingWarning(UserWarning):
-    """The words of an index in an engine are found by nobody now, so that rankings know nothing of them."""
+    """An index in an engine cannot be searched by words at the moment, so that it is ranked without them."""

@@ -71,14 +71,23 @@ def as_stdin(monkeypatch: pytest.MonkeyPatch, data: str) -> None:
 
 def test_help_names_every_command(run: Run) -> None:
     shown = run("--help")
-    commands = re.findall(r"^  ([a-z-]+)  ", shown.out.partition("Commands:\n")[2], re.MULTILINE)
+    commands = re.findall(r"^  ([a-z][a-z-]+)  +[A-Z].*\.$", shown.out, re.MULTILINE)
     assert (shown.code, shown.err) == (0, "")
     assert commands == [
-        *["compile-model", "embed-shards", "evaluate", "export-shards", "inspect", "load-shards", "mcp"],
-        *["plan", "query"],
-        *["rebuild-index", "repair", "rollback", "serve", "similar", "status", "suggest-threshold", "update", "verify"],
-        "watch",
+        *["query", "similar", "serve", "mcp"],
+        *["rebuild-index", "update", "watch", "inspect", "status"],
+        *["verify", "repair", "rollback"],
+        *["evaluate", "suggest-threshold"],
+        *["compile-model", "plan", "embed-shards", "load-shards", "export-shards"],
     ]
+    assert "..." not in shown.out.partition("Search:\n")[2]
+
+
+@pytest.mark.parametrize("command", ["rebuild-index", "update", "status", "inspect", "watch", "embed-shards", "plan"])
+def test_help_that_points_below_has_something_there(run: Run, command: str) -> None:
+    shown = run(command, "--help").out
+    assert "below." in " ".join(shown.split())
+    assert "  A GLOB is as in a .gitignore, against the path below CORPUS:\n    --include" in shown
 
 
 def test_help_shows_its_examples_line_by_line(run: Run) -> None:

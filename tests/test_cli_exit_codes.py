@@ -176,7 +176,7 @@ def test_no_index_ends_with_3(run: Run, tmp_path: Path, command: list[str]) -> N
     ran = run(*command, "--index", tmp_path / "absent")
     assert ran.code == 3
     assert ran.failure() == (
-        f"there is no index in {tmp_path / 'absent'} (no file CURRENT): build one with 'semsearch rebuild-index'"
+        f"there is no index in {tmp_path / 'absent'} (no file CURRENT): build one with 'semsearch rebuild-index CORPUS'"
     )
     assert not (tmp_path / "absent").exists()
 
@@ -213,7 +213,7 @@ def test_a_flipped_bit_ends_with_4_and_the_file_is_named(run: Run, word_index: P
     asked = run("query", "x", "--index", word_index)
     assert asked.code == 4
     assert asked.failure().startswith(f"{path}: is damaged")
-    assert asked.failure().endswith("rebuild the index with 'semsearch rebuild-index'")
+    assert asked.failure().endswith("rebuild the index with 'semsearch rebuild-index CORPUS'")
 
 
 @pytest.mark.parametrize("command", [["query", "x"], ["status"], ["verify"]])

@@ -187,7 +187,7 @@ def test_verify_is_printed_like_this(
     if damaged:
         flip_a_bit(folder / "embeddings.npy")
         verdict, problem = "DAMAGED ", "  is damaged (its checksum is not the one in the manifest)"
-        remedy = "Mend it with 'semsearch rebuild-index'.\n"
+        remedy = "Mend it with 'semsearch rebuild-index CORPUS'.\n"
     ran = run("verify", "--index", word_index, "--no-json")
     assert (ran.code, ran.err) == (4 if damaged else 0, "")
     words = [

@@ -25,6 +25,7 @@ from semsearch import filters
 from semsearch.cli import main
 from semsearch.cli._main import _commands
 from tests.conftest import ROOT
+from tests.test_structure import ORDER
 
 PAGES = sorted(
     path
@@ -178,7 +179,8 @@ def parses(arguments: str, place: str) -> bool:
         assert not re.fullmatch(r"[a-z]+(-[a-z]+)*", name), f"{place}: semsearch {name}"
         return False
     command = _commands.commands[name]
-    command.make_parser(click.Context(command)).parse_args([*rest])
+    group = click.Context(_commands, **_commands.context_settings)  # click keeps what a context says of --help
+    command.make_parser(click.Context(command, parent=group)).parse_args([*rest])
     return True
 
 
@@ -246,13 +248,27 @@ def test_make_has_the_targets_that_the_documentation_names() -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    synopsis = page.partition("## Synopsis\n\n```text\n")[2].partition("\n```")[0]
     for name, command in _commands.commands.items():
         assert f"`semsearch {name}" in page
-        row = next(line for line in page.splitlines() if f"`semsearch {name}" in line)
+        row = next(part for part in synopsis.split("\n\n") if part.startswith(f"semsearch {name} "))
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert any(names_option(row, option) for option in parameter.opts), (name, parameter.opts)
                 assert all(names_option(row, option) for option in parameter.secondary_opts), parameter.secondary_opts
+
+
+def test_every_kind_of_json_line_is_documented() -> None:
+    printed = set(re.findall(r"_print\(\s*\"(\w+)\"", (ROOT / "semsearch/cli/_json.py").read_text(encoding="utf-8")))
+    page = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    assert {"hit", "build"} < printed
+    assert printed == set(re.findall(r"^## `(\w+)`: ", page, re.MULTILINE))
+
+
+def test_the_architecture_lists_every_module_in_the_order_of_imports() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Modules\n")[2].partition("\n## ")[0]
+    assert ["_version", *re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)] == ORDER
 
 
 def names_option(text: str, option: str) -> bool:

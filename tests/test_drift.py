@@ -99,6 +99,6 @@ def test_status_ends_with_seven_if_a_rebuild_would_change_something(
     changed = run("status", news, "-i", index)
     assert (changed.code, changed.only()["drift"]["changed"]) == (7, ["bridge.txt"])
     text = run("status", news, "-i", index, "--no-json").out
-    assert "the corpus has changed: 'semsearch rebuild-index' takes it in" in text
+    assert "the corpus has changed: 'semsearch rebuild-index CORPUS' takes it in" in text
     assert "  changed     1: bridge.txt" in text
     assert run("status", "-i", index).only()["drift"] is None

@@ -118,7 +118,7 @@ def test_what_is_not_derived_is_named_and_nothing_is_changed(index: Path, name: 
         repair_index(index)
     assert error.value.path == live(index) / name
     assert generations(index) == kept
-    assert {check.remedy for check in verify_index(index) if check.problem} == {"semsearch rebuild-index"}
+    assert {check.remedy for check in verify_index(index) if check.problem} == {"semsearch rebuild-index CORPUS"}
 
 
 def test_an_index_that_is_not_there_is_not_made(tmp_path: Path) -> None:

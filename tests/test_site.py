@@ -15,9 +15,14 @@ import pytest
 from lxml import html
 
 import semsearch
+import semsearch.agents
+import semsearch.as_json
 import semsearch.building
 import semsearch.evaluation
+import semsearch.hits
+import semsearch.inspecting
 import semsearch.planning
+import semsearch.serving
 from tests.conftest import ROOT
 from tests.test_docs import PAGES
 
@@ -129,14 +134,41 @@ def test_the_page_at_the_root_leads_to_the_first(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [semsearch, semsearch.evaluation, semsearch.planning], ids=lambda module: module.__name__
+    "module",
+    [
+        semsearch,
+        semsearch.agents,
+        semsearch.as_json,
+        semsearch.building,
+        semsearch.evaluation,
+        semsearch.hits,
+        semsearch.inspecting,
+        semsearch.planning,
+        semsearch.serving,
+    ],
+    ids=lambda module: module.__name__,
 )
 def test_every_public_name_has_an_entry(site: Path, module: object) -> None:
     entries = {anchor for page in (site / "docs/reference").glob("*.html") for anchor in _anchors(page)}
     name = module.__name__  # type: ignore[attr-defined]
-    public = {f"{name}.{public}" for public in module.__all__ if not public.startswith("__")}  # type: ignore[attr-defined]
-    assert public <= entries
+    public = {public for public in module.__all__ if not public.startswith("__")}  # type: ignore[attr-defined]
+    assert not {one for one in public if f"{name}.{one}" not in entries and f"semsearch.{one}" not in entries}
     assert f"{name}.no_such_name" not in entries
+
+
+def test_the_reference_says_what_a_name_is_and_not_what_its_type_is(site: Path) -> None:
+    shown = "\n".join(_parsed(page).text_content() for page in sorted((site / "docs/reference").glob("*.html")))
+    assert "Comes with semsearch, in the package" in shown
+    for of_the_type in ("Alias for field number", "Built-in immutable sequence", "Create a new string object", "*args"):
+        assert of_the_type not in shown
+
+
+def test_a_picture_is_dark_where_the_site_is(site: Path) -> None:
+    shown = _parsed(site / "docs/index.html").xpath("//article//img")
+    assert [(Path(one.get("src")).name, one.get("class")) for one in shown] == [
+        ("terminal-light.svg", "only-light"),
+        ("terminal-dark.svg", "only-dark"),
+    ]
 
 
 def test_the_search_works_without_a_network(site: Path) -> None:

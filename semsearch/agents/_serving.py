@@ -85,13 +85,13 @@ def serve_http(
         names: By which other names than ``host`` a request may call this server: its Host header is checked, so that no
             page of another site can ask it.
         embedder: As for :func:`~semsearch.open_index`.
-        ready: Is told the URL once it is listened at.
+        ready: Is called with the URL once the server listens.
 
     Raises:
         ValueError: If anybody would be let in.
         IndexNotFoundError: If there is no index in the folder.
         SemsearchError: If the SDK is not installed.
-        OSError: If nothing can be listened to there.
+        OSError: If the server cannot listen there.
     """
     from semsearch.agents._http import (
         PATH,

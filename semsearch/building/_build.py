@@ -350,7 +350,7 @@ def _require_embedder(manifest: Manifest, embedder: Embedder, index: str | Path)
     if manifest.embedder.fingerprint != embedder.spec.fingerprint:
         raise EmbedderMismatchError(
             f"the index in {index} was built with {manifest.embedder.name!r}, not with {embedder.spec.name!r} as it is "
-            "here: rebuild the index with 'semsearch rebuild-index'"
+            "here: rebuild the index with 'semsearch rebuild-index CORPUS'"
         )
 
 

@@ -9,6 +9,7 @@ import click
 
 from semsearch.addresses import is_address, shown
 from semsearch.cli._options import (
+    KEPT_CORPUS_HELP,
     Globs,
     column_options,
     file_options,
@@ -28,20 +29,8 @@ __all__ = ["rebuild_index", "repair", "rollback", "status", "update", "verify"]
 
 _DRIFTED = 7  # what ``status`` ends with if a rebuild would change something
 
-_CORPUS_HELP = """\b
-A GLOB is as in a .gitignore, against the path below CORPUS:
-  --include '*.html' --include '2024/**/*.pdf' --exclude drafts/
-An index keeps these, until others are given: --include '*' is all files.
 
-\b
-A COLUMN of JSON or of a table is named where it is not known by its name:
-  --text body --title headline --date pub_date
-  --text abstract --text body --title meta.headline --id -
-An index keeps these names. '' stands for the known ones, - for no column.
-"""
-
-
-@click.command("rebuild-index", epilog=_CORPUS_HELP)
+@click.command("rebuild-index", epilog=KEPT_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
 @model_option(
@@ -112,7 +101,7 @@ def rebuild_index(
     return 1 if built.problems else 0
 
 
-@click.command(epilog=_CORPUS_HELP)
+@click.command(epilog=KEPT_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @click.option("--remove", metavar="ID", multiple=True, help="Take the article ID out; may be repeated.")
 @index_option
@@ -145,7 +134,7 @@ def update(
     return 1 if built.problems else 0
 
 
-@click.command(epilog=_CORPUS_HELP)
+@click.command(epilog=KEPT_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @index_option
 @file_options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -21,9 +21,6 @@ from semsearch.cli._serving import serve
 from semsearch.cli._terminal import printable
 from semsearch.errors import SemsearchError, WordsMissingWarning
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["main"]
 
 _EPILOG = """\b
@@ -35,6 +32,48 @@ Exit codes:
     another kind               8 the engine refuses, or is away
                              130 interrupted
 """
+
+
+_SECTIONS = {
+    "Search": [
+        (query, "Print the passages that answer a question best."),
+        (similar, "Print the passages that are most like an article."),
+        (serve, "Search in the browser; serves an HTTP API, too."),
+        (mcp, "Serve the index to language models."),
+    ],
+    "Keep an index": [
+        (rebuild_index, "Index folders and files; costs what has changed."),
+        (update, "Put articles into the index, or take some out."),
+        (watch, "Keep the index up to date while files change."),
+        (inspect, "Show what would be indexed of files."),
+        (status, "Say what is in the index, and whether it is current."),
+    ],
+    "When something is wrong": [
+        (verify, "Check every byte of the index."),
+        (repair, "Make damaged search structures anew."),
+        (rollback, "Go back to the generation before the live one."),
+    ],
+    "Measure": [
+        (evaluate, "Measure how well judged queries are answered."),
+        (suggest_threshold, "Suggest a --min-score from judged queries."),
+    ],
+    "Models and large archives": [
+        (compile_model, "Make a model ready before it is first used."),
+        (plan, "Say what a larger archive will need."),
+        (embed_shards, "Embed articles into shards, on any machine."),
+        (load_shards, "Put shards into an index."),
+        (export_shards, "Write what an index holds to shards."),
+    ],
+}
+"""The commands as the help lists them: by what they are for, each in a line that fits."""
+
+
+class _Commands(click.Group):
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands section by section: an alphabet would put the first one that is needed in the middle."""
+        for title, section in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{command.name}", what) for command, what in section], col_max=30)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -80,7 +119,9 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def _commands() -> None:
     """Search an archive of articles by meaning: ranked passages that can be cited.
@@ -91,12 +132,6 @@ def _commands() -> None:
     """  # noqa: D301 - \b is click's mark for lines that it must not fold
 
 
-for _command in (
-    *(query, similar, serve, mcp),
-    *(rebuild_index, update, watch, inspect, status),
-    plan,
-    *(verify, repair, rollback),
-    *(embed_shards, load_shards, export_shards),
-    *(evaluate, suggest_threshold, compile_model),
-):
-    _commands.add_command(_command)
+for _section in _SECTIONS.values():
+    for _command, _ in _section:
+        _commands.add_command(_command)

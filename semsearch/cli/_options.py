@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from semsearch.searching import SearchOptions
 
 __all__ = [
+    "CORPUS_HELP",
+    "GLOBS_HELP",
+    "KEPT_CORPUS_HELP",
     "Globs",
     "IndexType",
     "column_options",
@@ -30,6 +33,28 @@ __all__ = [
     "output_options",
     "search_options",
 ]
+
+
+GLOBS_HELP = """\b
+A GLOB is as in a .gitignore, against the path below CORPUS:
+  --include '*.html' --include '2024/**/*.pdf' --exclude drafts/
+"""
+"""What stands below the options of a command that chooses files."""
+
+CORPUS_HELP = f"""{GLOBS_HELP}
+\b
+A COLUMN of JSON or of a table is named where it is not known by its name:
+  --text body --title headline --date pub_date
+  --text abstract --text body --title meta.headline --id -
+"""
+"""The same, of a command that reads them."""
+
+KEPT_CORPUS_HELP = f"""{CORPUS_HELP}
+\b
+An index keeps both, until others are given: --include '*' is all files,
+--text '' goes back to the names that are known; - is no column.
+"""
+"""The same, of a command that writes an index."""
 
 
 class Globs(TypedDict, total=False):

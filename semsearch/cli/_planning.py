@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from semsearch.cli._options import file_options, json_options
+from semsearch.cli._options import GLOBS_HELP, file_options, json_options
 from semsearch.cli._output import output_of
 from semsearch.cli._problems import print_log
 
@@ -32,7 +32,7 @@ class _Count(click.ParamType[float]):
         return number
 
 
-@click.command()
+@click.command(epilog=GLOBS_HELP)
 @click.option("--passages", type=_Count(), metavar="N", help="How many passages the archive will have: 1e9, say.")
 @click.option("--corpus", metavar="PATH", multiple=True, help="Take their number and length from a sample of PATH.")
 @click.option(

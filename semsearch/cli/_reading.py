@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli._options import column_options, file_options, folder_option, model_option
+from semsearch.cli._options import (
+    CORPUS_HELP,
+    KEPT_CORPUS_HELP,
+    column_options,
+    file_options,
+    folder_option,
+    model_option,
+)
 from semsearch.cli._output import output_of
 from semsearch.cli._problems import print_log
 from semsearch.cli._progress import show_progress
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["inspect", "watch"]
 
 
-@click.command()
+@click.command(epilog=CORPUS_HELP)
 @click.argument("corpus", nargs=-1, required=True, metavar="CORPUS...")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="How many articles to show.")
 @file_options
@@ -47,7 +54,7 @@ def inspect(corpus: tuple[str, ...], limit: int, fields: FieldNames | None, glob
     return 1 if log.problems else 0
 
 
-@click.command()
+@click.command(epilog=KEPT_CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @folder_option
 @model_option("A sentence-transformers model, as for 'rebuild-index'.")
@@ -73,8 +80,8 @@ def watch(
     """Keep the index up to date with CORPUS: folders or files; without it the folder ./corpus.
 
     Does what 'rebuild-index' does now, and whenever files have changed and then rested for --settle seconds, so that
-    files that are still being written are left alone. A build that fails is said, the index stays as it was, and the
-    next change tries again. Ends when it is interrupted.
+    files that are still being written are left alone. A build that fails is reported, the index stays as it was, and
+    the next change tries again. Ends when it is interrupted.
     """
     from semsearch.building import BuildReport, watch_corpus
 

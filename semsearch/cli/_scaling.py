@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli._options import Globs, column_options, file_options, index_option, model_option, output_options
+from semsearch.cli._options import (
+    CORPUS_HELP,
+    Globs,
+    column_options,
+    file_options,
+    index_option,
+    model_option,
+    output_options,
+)
 from semsearch.cli._output import output_of
 from semsearch.cli._progress import show_progress
 from semsearch.records import Progress
@@ -22,15 +30,6 @@ __all__ = ["embed_shards", "export_shards", "load_shards"]
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _PASSAGES = 10_000  # as building has it, without its imports
-
-_CORPUS_HELP = """\b
-A GLOB is as in a .gitignore, against the path below CORPUS:
-  --include '*.html' --include '2024/**/*.pdf' --exclude drafts/
-
-\b
-A COLUMN of JSON or of a table is named where it is not known by its name:
-  --text body --title headline --date pub_date
-"""
 
 
 def _shards_option(what: str) -> Callable[[Any], Any]:
@@ -55,7 +54,7 @@ _patience_option = click.option(
 )
 
 
-@click.command("embed-shards", epilog=_CORPUS_HELP)
+@click.command("embed-shards", epilog=CORPUS_HELP)
 @click.argument("corpus", nargs=-1, metavar="[CORPUS]...")
 @_shards_option("The folder of the shards; made if it is not there.")
 @_passages_option

@@ -19,9 +19,10 @@ from semsearch.serving import serve as serve_index
 __all__ = ["serve"]
 
 _HELP = """\b
-Only this machine can ask, unless --host says otherwise; then a token is needed,
-which stands in the address that is printed. It is made at random unless the
-environment has SEMSEARCH_TOKEN, or --token-file names a file that holds it.
+Only this machine can ask, unless --host says otherwise; then a token is
+needed, which stands in the address that is printed. It is made at random
+unless the environment has SEMSEARCH_TOKEN, or --token-file names a file that
+holds it.
 """
 
 

@@ -268,7 +268,11 @@ class TextOutput:
             self._drift(drift)
 
     def _drift(self, drift: CorpusDrift) -> None:
-        title = "the corpus has changed: 'semsearch rebuild-index' takes it in" if drift else "the corpus is as it was"
+        title = (
+            "the corpus has changed: 'semsearch rebuild-index CORPUS' takes it in"
+            if drift
+            else "the corpus is as it was"
+        )
         changes = (("new", drift.new), ("changed", drift.changed), ("vanished", drift.vanished))
         rows = [(name, f"{len(files):,}{_first_of(files)}") for name, files in changes if files]
         problems = [("not read", str(problem)) for problem in drift.problems[:_SHOWN]]

@@ -275,7 +275,7 @@ class Collection(Protocol):
         """Return how many articles there are of each source, with their first and last day, in no order."""
 
     def words(self, unit: Unit) -> Words | None:
-        """Return what finds articles or passages by their words; None where :attr:`Capabilities.words` is ``none``.
+        """Return what finds articles or passages by their words; None where ``Capabilities.words`` is ``none``.
 
         Its terms are made for the languages that the state ``languages`` lists: a JSON list of codes.
         """

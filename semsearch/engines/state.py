@@ -194,7 +194,9 @@ def write_unfinished(collection: Collection, step: Unfinished | None) -> None:
 def _required(collection: Collection, name: str) -> str:
     text = collection.read_state(name)
     if text is None:
-        raise EngineError(collection.name, f"says nothing of its {name}: build it with 'semsearch rebuild-index'")
+        raise EngineError(
+            collection.name, f"says nothing of its {name}: build it with 'semsearch rebuild-index CORPUS'"
+        )
     return text
 
 
@@ -212,4 +214,6 @@ def _strings(collection: Collection, name: str, value: object) -> list[str]:
 
 
 def _nonsense(collection: Collection, name: str) -> EngineError:
-    return EngineError(collection.name, f"says nonsense of its {name}: build it anew with 'semsearch rebuild-index'")
+    return EngineError(
+        collection.name, f"says nonsense of its {name}: build it anew with 'semsearch rebuild-index CORPUS'"
+    )

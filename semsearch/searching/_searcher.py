@@ -368,7 +368,7 @@ def open_index(
             raise EmbedderMismatchError(
                 f"the index in {shown(index)} was built with {built_with.name!r} ({built_with.fingerprint[:12]}), not "
                 f"with {embedder.spec.name!r} as it is here ({embedder.spec.fingerprint[:12]}): "
-                "name that model, or rebuild the index with 'semsearch rebuild-index'"
+                "name that model, or rebuild the index with 'semsearch rebuild-index CORPUS'"
             )
         if isinstance(reranker, str | os.PathLike):
             reranker = load_reranker(reranker)

@@ -12,6 +12,7 @@ from semsearch.serving._checks import is_address
 __all__ = ["DEFAULT_PORT", "LOOPBACK_NAMES", "Settings", "check_token"]
 
 DEFAULT_PORT = 8642
+"""Where ``semsearch serve`` listens."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 """What this machine is called on itself."""

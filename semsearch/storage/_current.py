@@ -235,5 +235,5 @@ def _complete(index: Path) -> list[Path]:
 
 def _not_found(index: Path) -> IndexNotFoundError:
     return IndexNotFoundError(
-        f"there is no index in {index} (no file {CURRENT}): build one with 'semsearch rebuild-index'"
+        f"there is no index in {index} (no file {CURRENT}): build one with 'semsearch rebuild-index CORPUS'"
     )

@@ -107,7 +107,7 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise IndexFormatError(
                 f"{path}: the index has format {_shown(version)}, this semsearch reads up to {FORMAT_VERSION}: "
-                "update semsearch, or rebuild the index with 'semsearch rebuild-index'"
+                "update semsearch, or rebuild the index with 'semsearch rebuild-index CORPUS'"
             )
         return Manifest(
             created=_typed(fields, "created", str),

@@ -81,7 +81,7 @@ def check_files(folder: Path, manifest: Manifest) -> list[FileCheck]:
             if all(check.problem is None for check in checks):  # a file that is there and should not be
                 checks.append(FileCheck(error.path, size_of(error.path), error.reason))
     damaged = [check.path.relative_to(folder).as_posix() for check in checks if check.problem is not None]
-    remedy = "semsearch repair" if all(map(is_derived, damaged)) else "semsearch rebuild-index"
+    remedy = "semsearch repair" if all(map(is_derived, damaged)) else "semsearch rebuild-index CORPUS"
     return [check if check.problem is None else check._replace(remedy=remedy) for check in checks]
 
 
@@ -110,7 +110,7 @@ def rollback_index(index: str | os.PathLike[str], to: str | None = None) -> str:
     """
     folder = Path(index)
     if not (folder / GENERATIONS).is_dir():
-        raise IndexNotFoundError(f"there is no index in {folder}: build one with 'semsearch rebuild-index'")
+        raise IndexNotFoundError(f"there is no index in {folder}: build one with 'semsearch rebuild-index CORPUS'")
     with writer_lock(folder):
         target = _to_go_back_to(folder, to)
         path = generation_folder(folder, target) / MANIFEST
