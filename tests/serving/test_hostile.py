@@ -43,6 +43,7 @@ def ask(served: Served, line: str, *headers: str, body: bytes = b"") -> bytes:
             "localhost,x",
         ],
         *["2130706433", "0x7f000001", "127.1", "0.0.0.0"],  # noqa: S104
+        *["local\thost", "localhost#", "localhost?", "@localhost", "localhost\\"],
     ],
 )
 def test_another_hosts_name_is_refused(served: Served, host: str) -> None:
@@ -209,6 +210,14 @@ def test_bodies_are_read_or_refused(client: httpx.Client, content: bytes, status
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_of_thousands_of_errors_some_are_told(client: httpx.Client) -> None:
+    body = json.dumps({f"x{n}": 1 for n in range(5000)})
+    answer = client.post("/api/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 20
+    assert len(answer.content) < 4000
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -220,6 +229,9 @@ def test_bodies_are_read_or_refused(client: httpx.Client, content: bytes, status
         b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+        b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
         b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200_000 + b"\r\n",
@@ -268,7 +280,7 @@ def test_who_never_ends_a_request_is_cut_off(corpus_index: Path, monkeypatch: py
 
 
 def test_a_body_that_never_ends_is_not_waited_for(corpus_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semsearch.serving._gate.BODY_SECONDS", 0.3)
+    monkeypatch.setattr("semsearch.serving._bodies.BODY_SECONDS", 0.3)
     with in_thread(corpus_index, Settings(threads=1)) as served:
         head = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: 9\r\n\r\n"
