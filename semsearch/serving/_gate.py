@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["PAGE_POLICY", "WITH_BODIES", "Gate"]
+__all__ = ["PAGE_POLICY", "PIECE", "WITH_BODIES", "Gate"]
 
 _PAGE = "/page/"
+PIECE = 2**20  # bytes of an answer that are written at once
 _MOST_PARAMETERS = 200
 _COOKIE_SECONDS = 30 * 24 * 3600
 WITH_BODIES = {"/api/v1/search"}
@@ -182,7 +183,10 @@ def _check_query_string(raw: bytes) -> None:
 
 
 def _with_headers(send: Send, *, of_page: bool) -> Send:
-    """Return a ``send`` that puts what every answer has into its headers."""
+    """Return a ``send`` that puts what every answer has into its headers, and sends a long one piece by piece.
+
+    A client has so many seconds to read what is written; who reads a long article slowly, but reads, is not cut off.
+    """
     policy = PAGE_POLICY if of_page else _OTHER_POLICY
 
     async def with_headers(message: Message) -> None:
@@ -194,6 +198,10 @@ def _with_headers(send: Send, *, of_page: bool) -> Send:
             if b"cache-control" not in names:
                 given.append((b"cache-control", b"no-store"))
             message = {**message, "headers": given}
-        await send(message)
+        body, more = memoryview(message.get("body", b"")), message.get("more_body", False)
+        while len(body) > PIECE:
+            await send({**message, "body": bytes(body[:PIECE]), "more_body": True})
+            body = body[PIECE:]
+        await send({**message, "body": bytes(body), "more_body": more} if "body" in message else message)
 
     return with_headers

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+import semsearch
+from semsearch.records import Article
 from semsearch.serving import Settings
 from tests.serving.servers import PATIENCE, Served, exchange, in_thread, status_of
 
@@ -297,6 +299,24 @@ def test_who_never_reads_an_answer_is_cut_off(corpus_index: Path, monkeypatch: p
         connection.settimeout(0.1)
         with pytest.raises(ConnectionError):
             ask_and_never_read(connection)
+
+
+def test_who_reads_a_long_answer_slowly_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = "n" * 16_000_000
+    semsearch.build_index([Article(id="long", text="The ferry sails at noon.", metadata={"note": note})], tmp_path)
+    monkeypatch.setattr("semsearch.serving._protocol.READ_SECONDS", 2.0)
+    with in_thread(tmp_path, Settings(threads=1)) as served, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.settimeout(PATIENCE)
+        connection.connect(served.address)
+        connection.sendall(b"GET /api/v1/article?id=long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer, pieces = bytearray(), 0
+        while data := connection.recv(65536):
+            answer += data
+            if len(answer) // 250_000 > pieces:  # it takes longer than an answer that is not read may
+                pieces = len(answer) // 250_000
+                time.sleep(0.1)
+        assert body_of(bytes(answer))["article"]["metadata"] == {"note": note}
 
 
 def ask_and_never_read(connection: socket.socket) -> None:
