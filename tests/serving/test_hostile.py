@@ -250,10 +250,14 @@ def test_two_requests_in_one_are_two_requests(served: Served) -> None:
     assert (status_of(first), status_of(second)) == (200, 421)
 
 
-def test_an_upgrade_is_not_made(served: Served) -> None:
-    answer = ask(served, "GET /", "Host: localhost", "Upgrade: websocket", "Sec-WebSocket-Key: x")
+def test_an_upgrade_is_not_made_and_fills_no_log(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: x"]
+    answer = ask(served, "GET /", "Host: localhost", *upgrade)
     assert status_of(answer) == 200
     assert b"<!doctype html>" in answer.lower()
+    answer = ask(served, "GET /", "Host: localhost", "Origin: https://evil.example", *upgrade)
+    assert status_of(answer) == 403
+    assert not caplog.records
 
 
 def test_after_all_of_that_the_server_answers(served: Served, client: httpx.Client) -> None:
