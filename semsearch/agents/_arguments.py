@@ -22,7 +22,7 @@ def _as_list(given: Any) -> Any:
     if given.startswith("["):
         try:
             return json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):  # which thousands of brackets are
             pass
     return [given]
 

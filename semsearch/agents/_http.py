@@ -5,24 +5,29 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-__all__ = ["PATH", "RequireToken", "allowed_names", "is_loopback", "listening", "shown_url"]
+from starlette.responses import PlainTextResponse, Response
+
+from semsearch.serving import check_token
+from semsearch.serving._bodies import read_body
+from semsearch.serving._problems import Refusal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["PATH", "Guard", "allowed_names", "check_access", "is_loopback", "listening", "shown_url"]
 
 PATH = "/mcp"
 
-_Scope = MutableMapping[str, Any]
-_App = Callable[[_Scope, Any, Any], Awaitable[None]]
-
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_LEAST_TOKEN = 16
 
 
 def check_access(host: str, token: str | None, names: Sequence[str]) -> None:
     """Raise ValueError for what would let in anybody."""
-    if token is not None and len(token) < _LEAST_TOKEN:
-        raise ValueError(f"a token must have {_LEAST_TOKEN} characters or more: 'openssl rand -hex 16' makes one")
+    if token is not None:
+        check_token(token)
     if not is_loopback(host):
         if token is None:
             raise ValueError(f"{host} can be reached by other machines: that takes a token that clients must send")
@@ -72,22 +77,42 @@ def shown_url(host: str, listener: socket.socket) -> str:
     return f"http://{_bracketed(host)}:{listener.getsockname()[1]}{PATH}"
 
 
-class RequireToken:
-    """Lets nobody in who does not send the token."""
+class Guard:
+    """Lets nobody in who does not send the token, if there is one, and nothing but what the protocol needs here.
 
-    def __init__(self, app: _App, token: str) -> None:
+    The SDK's server stands behind it, which looks at the Host and the Origin. What it leaves open is closed here: a GET
+    holds a connection for as long as the client likes, and a body may come as slowly as it likes.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = None if token is None else f"Bearer {token}".encode()
 
-    async def __call__(self, scope: _Scope, receive: Any, send: Any) -> None:
-        """Answer 401, or let the request through."""
-        if scope["type"] == "http" and not self._is_known(scope["headers"]):
-            headers = [(b"www-authenticate", b"Bearer"), (b"content-type", b"text/plain; charset=utf-8")]
-            await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": b"send the token: Authorization: Bearer ..."})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request, or let it through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        answer = self._look(scope)
+        if answer is None:
+            try:
+                receive = await read_body(scope, receive)
+            except Refusal as refusal:
+                answer = refusal.response()
+        await (answer or self._app)(scope, receive, send)
 
-    def _is_known(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        given = [value for name, value in headers if name == b"authorization"]
-        return len(given) == 1 and secrets.compare_digest(given[0], self._expected)
+    def _look(self, scope: Scope) -> Response | None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if self._expected is not None:
+            given = [value for name, value in headers if name == b"authorization"]
+            if len(given) != 1 or not secrets.compare_digest(given[0], self._expected):
+                return PlainTextResponse(
+                    "send the token: Authorization: Bearer ...", 401, headers={"WWW-Authenticate": "Bearer"}
+                )
+        if any(name == b"sec-fetch-site" and value not in {b"same-origin", b"none"} for name, value in headers):
+            return PlainTextResponse("a page of another site may not ask here", 403)
+        if scope["path"] == PATH and scope["method"] != "POST":
+            return PlainTextResponse(
+                "there are no sessions and no streams: POST is all", 405, headers={"Allow": "POST"}
+            )
+        return None

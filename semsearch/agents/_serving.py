@@ -93,22 +93,16 @@ def serve_http(
         SemsearchError: If the SDK is not installed.
         OSError: If the server cannot listen there.
     """
-    from semsearch.agents._http import (
-        PATH,
-        RequireToken,
-        allowed_names,
-        check_access,
-        listening,
-        shown_url,
-    )
-
-    check_access(host, token, names)
-    _require_index(index)
     try:
         import uvicorn
         from mcp.server.transport_security import TransportSecuritySettings
+
+        from semsearch.agents._http import PATH, Guard, allowed_names, check_access, listening, shown_url
+        from semsearch.serving._protocol import BoundedProtocol
     except ModuleNotFoundError as error:
         raise _without_sdk(error) from None
+    check_access(host, token, names)
+    _require_index(index)
     known = allowed_names(host, names)
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
@@ -127,10 +121,9 @@ def serve_http(
             transport_security=security,
             host=host,
         )
-        if token is not None:
-            app = RequireToken(app, token)
         config = uvicorn.Config(
-            app,
+            Guard(app, token),
+            http=BoundedProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

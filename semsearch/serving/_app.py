@@ -48,6 +48,7 @@ __all__ = ["App", "describe"]
 
 _LOG = logging.getLogger("semsearch.serving")
 _JSON = "application/json"
+_MOST_ERRORS = 20  # are told; thousands of names that nobody knows fit into a body
 _T = TypeVar("_T")
 
 
@@ -228,7 +229,7 @@ def _answer_errors(api: FastAPI) -> None:
         return error.response()  # type: ignore[no-any-return]  # it is a Refusal
 
     async def invalid(_: Request, error: Any) -> Response:
-        errors = [_shown(one) for one in error.errors()]
+        errors = [_shown(one) for one in error.errors()[:_MOST_ERRORS]]
         detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:5])
         return problem(422, detail or "the request cannot be read", errors=errors)
 

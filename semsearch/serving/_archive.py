@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -38,8 +39,8 @@ class Question(Protocol):
     def query(self) -> str | None:
         """As it was asked, if words were."""
 
-    def __hash__(self) -> int:
-        """Return the same for equal ones."""
+    def __repr__(self) -> str:
+        """Return all of it, so that those which say the same are the same."""
 
 
 class Archive:
@@ -93,7 +94,7 @@ class Archive:
 
     def known(self, question: Question) -> bytes | None:
         """Return the answer if the generation that answers now was asked the same before."""
-        return self.cache.get((self.generation, question))
+        return self.cache.get(_key(self.generation, question))
 
     def answer(self, question: Question, ask: Callable[[Searcher], list[Hit]]) -> bytes:
         """Ask the index; return the hits as JSON without its last brace, so that something can be added.
@@ -114,7 +115,7 @@ class Archive:
             }
         )[:-1]
         if not told:
-            self.cache.put((generation, question), answer)
+            self.cache.put(_key(generation, question), answer)
         return answer
 
     def article(self, article_id: str) -> bytes:
@@ -221,6 +222,11 @@ class Archive:
                 if self._live.generation == generation:  # no newer one came in between
                     yield generation, searcher
                     return
+
+
+def _key(generation: str, question: Question) -> bytes:
+    """Return what an answer is kept by: of one length, as a question may be far longer than its answer."""
+    return hashlib.sha256(f"{generation}\0{question!r}".encode("utf-8", "backslashreplace")).digest()
 
 
 def as_bytes(value: dict[str, Any]) -> bytes:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 __all__ = ["cookie_value", "host_name", "is_address", "is_allowed_host", "is_known", "is_own_origin", "is_own_page"]
 
+_IN_NO_HOST = re.compile(r"[\s/\\?#@]")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def host_name(host: str) -> str | None:
     """Return the name in a Host header, without its port and in lower case; None if it is not one."""
+    if _IN_NO_HOST.search(host):  # of these some would be left out silently
+        return None
     try:
         parts = urlsplit(f"//{host}")
         name = parts.hostname
         _ = parts.port
     except ValueError:
         return None
-    if not name or parts.username is not None or parts.path or parts.query or parts.fragment:
+    if not name:
         return None
     return name.rstrip(".")
 
@@ -73,11 +77,12 @@ def cookie_value(token: str) -> str:
     return hmac.new(token.encode(), b"semsearch cookie", hashlib.sha256).hexdigest()
 
 
-def is_known(token: str, authorization: str | None, cookie: str | None) -> bool:
-    """Return whether a client has shown the token, or the cookie that it was given for it."""
+def is_known(token: str, authorization: str | None, cookies: Iterable[str]) -> bool:
+    """Return whether a client has shown the token, or among its cookies the one that it was given for it."""
     scheme, _, shown = (authorization or "").partition(" ")
     by_header = scheme.lower() == "bearer" and _same(shown.strip(), token)
-    by_cookie = _same(cookie or "", cookie_value(token))
+    known = cookie_value(token)
+    by_cookie = any(_same(cookie, known) for cookie in cookies)
     return by_header or by_cookie
 
 

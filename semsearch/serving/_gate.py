@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
 from starlette.responses import Response
 
+from semsearch.serving._bodies import read_body
 from semsearch.serving._checks import cookie_value, is_allowed_host, is_known, is_own_page
 from semsearch.serving._problems import Refusal
 from semsearch.serving._rates import Rates, client_key
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
     from semsearch.serving._settings import Settings
 
-__all__ = ["BODY_SECONDS", "LONGEST_BODY", "PAGE_POLICY", "WITH_BODIES", "Gate"]
+__all__ = ["PAGE_POLICY", "PIECE", "WITH_BODIES", "Gate"]
 
 _PAGE = "/page/"
-LONGEST_BODY = 64 * 1024
-BODY_SECONDS = 10.0
-_MOST_THROWN_AWAY = 2**20
+PIECE = 2**20  # bytes of an answer that are written at once
 _MOST_PARAMETERS = 200
 _COOKIE_SECONDS = 30 * 24 * 3600
 WITH_BODIES = {"/api/v1/search"}
@@ -74,7 +72,7 @@ class Gate:
             answer = self._look(inner, path)
             if answer is None:
                 _check_query_string(scope["query_string"])
-                receive = await _read(inner, receive)
+                receive = await read_body(inner, receive)
         except Refusal as refusal:
             answer = refusal.response()
         await (answer or self._app)(inner, receive, send)
@@ -91,7 +89,7 @@ class Gate:
             return self._signed_in(scope) if opens_page else None
         self._count(scope)
         token = self._settings.token
-        if token is not None and not is_known(token, headers.get("authorization"), _cookie(scope, headers)):
+        if token is not None and not is_known(token, headers.get("authorization"), _cookies(scope, headers)):
             raise Refusal(
                 401,
                 "a token is needed: open the address that the server printed when it started, or send the header "
@@ -127,7 +125,7 @@ class Gate:
         if token is None:
             return answer
         self._count(scope)
-        if not is_known(token, f"Bearer {shown[0]}", None):
+        if not is_known(token, f"Bearer {shown[0]}", ()):
             raise Refusal(401, "this is not the token: open the address that the server printed when it started")
         answer.set_cookie(
             _cookie_name(scope),
@@ -157,14 +155,15 @@ def _cookie_name(scope: Scope) -> str:
     return f"semsearch_{server[1] if server else ''}"
 
 
-def _cookie(scope: Scope, headers: Mapping[str, str]) -> str | None:
-    """Return the page's cookie, whatever else stands beside it."""
+def _cookies(scope: Scope, headers: Mapping[str, str]) -> list[str]:
+    """Return the page's cookie, whatever else stands beside it.
+
+    There may be several: a program at another port of this machine can set one of the same name, and must not lock out
+    who has the right one.
+    """
+    parts = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
     wanted = _cookie_name(scope)
-    for part in headers.get("cookie", "").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == wanted:
-            return value
-    return None
+    return [value for name, _, value in parts if name == wanted]
 
 
 def _check_query_string(raw: bytes) -> None:
@@ -183,51 +182,11 @@ def _check_query_string(raw: bytes) -> None:
         raise Refusal.of_field(name[:100], f"the parameter {name[:100]!r} is given more than once")
 
 
-async def _read(scope: Scope, receive: Receive) -> Receive:
-    """Read the body, so long as it is small and comes soon, and return what gives it out again."""
-    headers = {name: value for name, value in scope["headers"] if name in {b"content-length", b"transfer-encoding"}}
-    if not headers:
-        return receive
-    try:
-        length = int(headers.get(b"content-length", b"0")[:20])
-        if length > _MOST_THROWN_AWAY:
-            raise _too_long()
-        body = await asyncio.wait_for(_whole(receive), BODY_SECONDS)
-    except asyncio.TimeoutError:
-        raise Refusal(
-            408, f"the body did not come within {BODY_SECONDS:g} seconds", headers={"Connection": "close"}
-        ) from None
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return again
-
-
-async def _whole(receive: Receive) -> bytes:
-    """Return a body; of one that is too long some more is read, as who still sends it would not see the answer."""
-    body, length, more = bytearray(), 0, True
-    while more and length <= _MOST_THROWN_AWAY:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(400, "the body is not complete")
-        part = message.get("body", b"")
-        length += len(part)
-        if length <= LONGEST_BODY:
-            body += part
-        more = message.get("more_body", False)
-    if length > LONGEST_BODY:
-        raise _too_long()
-    return bytes(body)
-
-
-def _too_long() -> Refusal:
-    return Refusal(413, f"a body may have {LONGEST_BODY:,} bytes", headers={"Connection": "close"})
-
-
 def _with_headers(send: Send, *, of_page: bool) -> Send:
-    """Return a ``send`` that puts what every answer has into its headers."""
+    """Return a ``send`` that puts what every answer has into its headers, and sends a long one piece by piece.
+
+    A client has so many seconds to read what is written; who reads a long article slowly, but reads, is not cut off.
+    """
     policy = PAGE_POLICY if of_page else _OTHER_POLICY
 
     async def with_headers(message: Message) -> None:
@@ -239,6 +198,10 @@ def _with_headers(send: Send, *, of_page: bool) -> Send:
             if b"cache-control" not in names:
                 given.append((b"cache-control", b"no-store"))
             message = {**message, "headers": given}
-        await send(message)
+        body, more = memoryview(message.get("body", b"")), message.get("more_body", False)
+        while len(body) > PIECE:
+            await send({**message, "body": bytes(body[:PIECE]), "more_body": True})
+            body = body[PIECE:]
+        await send({**message, "body": bytes(body), "more_body": more} if "body" in message else message)
 
     return with_headers

@@ -75,6 +75,10 @@ class BoundedProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def _should_upgrade(self) -> bool:
+        """Never, and without a warning for each: a page of another site can ask for it as often as it likes."""
+        return False
+
     def _head_is_here(self) -> None:
         if self._sending is not None:
             self._sending.cancel()

@@ -19,7 +19,7 @@ __all__ = ["Asked", "asked_by_body", "asked_by_parameters", "asked_for_similar"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, hashable: equal ones have equal answers."""
+    """A question; what it is kept by is made of its ``repr``, in which every field stands."""
 
     query: str | None
     k: int

@@ -119,6 +119,10 @@ def test_a_text_is_cleaned_sign_by_sign() -> None:
     assert clean("a\x00b\u202ec\U000e0041d") == "a\ufffdb\ufffdc\ufffdd"
     assert clean("tab\tline\nreturn\r ☀️ 葛\U000e0100") == "tab\tline\nreturn\r ☀️ 葛\U000e0100"  # as people write
     assert clean("☀\ufe0f\ufe01\ufe02") == "☀\ufe0f\ufffd\ufffd"  # as messages are hidden
+    assert (
+        clean("می\u200cخواهم 👩\u200d🔬 a\u200bb\ufeff") == "می\u200cخواهم 👩\u200d🔬 a\u200bb\ufeff"
+    )  # one at a time
+    assert clean("a\u200b\u200c\u200b\u2060b\u2063c\ufffad") == "a\u200b\ufffd\ufffd\ufffdb\ufffdc\ufffdd"
     assert clean("سلام \u200fشالوم\u200e") == "سلام \u200fشالوم\u200e"
     assert line(" two\n  lines ", 20) == "two lines"
     assert line("x" * 30, 10) == "x" * 9 + "…"

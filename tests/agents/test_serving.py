@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +183,46 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(index: Path) -> None:
         assert http.post(url, json=HELLO).json()["result"]["serverInfo"]["name"] == "semsearch"
 
 
+def test_no_page_of_another_port_asks_and_nothing_but_post_is_answered(index: Path) -> None:
+    with over_http(index) as url, httpx.Client(timeout=WAIT, headers=ACCEPT) as http:
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+            assert http.post(url, json=HELLO, headers={"Sec-Fetch-Site": site}).status_code == status
+        for method in ("GET", "HEAD", "DELETE", "OPTIONS", "PUT", "TRACE"):  # a GET would be a stream without an end
+            answer = http.request(method, url)
+            assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_connections_on_which_nothing_comes_are_closed_and_others_answered(index: Path) -> None:
+    with over_http(index, "--token", TOKEN) as url:
+        known = {**ACCEPT, "Authorization": f"Bearer {TOKEN}"}
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        assert port is not None
+        head = f"POST /mcp HTTP/1.1\r\nHost: localhost:{port}\r\n"
+        body = "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+        body += f"Authorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\n{{"
+        with contextlib.ExitStack() as stack:
+            for number in range(110):  # more than are served at the same time
+                connection = stack.enter_context(socket.create_connection((host, port), timeout=WAIT))
+                connection.sendall((head + body * (number % 3 == 0) if number % 3 < 2 else "").encode())
+            with httpx.Client(timeout=WAIT, headers=known) as http:
+                with contextlib.suppress(ConnectionError):
+                    assert connection.recv(1) == b""  # without an answer: it has asked nothing
+                while (answer := http.post(url, json=HELLO)).status_code == 503:
+                    time.sleep(0.1)
+                assert answer.status_code == 200
+
+
+def test_a_request_that_is_written_in_two_ways_is_refused(index: Path) -> None:
+    with over_http(index) as url:
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        assert port is not None
+        head = f"POST /mcp HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
+        head += "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        with socket.create_connection((host, port), timeout=WAIT) as connection:
+            connection.sendall(head.encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
 def test_with_a_token_nobody_else_is_let_in(index: Path) -> None:
     with over_http(index, "--token", TOKEN) as url:
         with httpx.Client(timeout=WAIT, headers=ACCEPT) as http:
@@ -204,7 +247,8 @@ def test_with_a_token_nobody_else_is_let_in(index: Path) -> None:
         (["--host", "0.0.0.0"], "0.0.0.0 can be reached by other machines: that takes a token"),  # noqa: S104
         (["--host", "192.0.2.1"], "192.0.2.1 can be reached by other machines"),
         (["--host", "0.0.0.0", "--token", TOKEN], "say by which names clients call it"),  # noqa: S104
-        (["--token", "short"], "a token must have 16 characters or more"),
+        (["--token", "short"], "a token must be 16 to 512 characters"),
+        (["--token", "aaaaaaaaaaaaaaaaaaaa"], "at least 6 of them different"),
     ],
 )
 def test_what_would_let_in_anybody_is_refused(

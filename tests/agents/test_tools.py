@@ -240,6 +240,7 @@ def test_an_article_is_a_resource(corpus_index: Path, searcher: semsearch.Search
         ("search", {"query": "x", "since": "yesterday"}, r"(?s)^since cannot be read.*2024-05"),
         ("search", {"query": "x", "until": "2022-13"}, r"^until cannot be read"),
         ("search", {"query": "x", "sources": [1]}, r"sources\.0: Input should be a valid string"),
+        ("search", {"query": "x", "sources": "[" * 50_000}, r"sources\.0: String should have at most 500"),
         ("search", {"query": "x", "sources": ["s"] * 101}, r"sources: List should have at most 100"),
         ("read_article", {"article_id": "eu mission armenia"}, r"(?s)one of these.*peacekeeping/eu-mission-armenia.md"),
         ("read_article", {"article_id": "?"}, r"has no article with this"),

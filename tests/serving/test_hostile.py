@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+import semsearch
+from semsearch.records import Article
 from semsearch.serving import Settings
 from tests.serving.servers import PATIENCE, Served, exchange, in_thread, status_of
 
@@ -43,6 +45,7 @@ def ask(served: Served, line: str, *headers: str, body: bytes = b"") -> bytes:
             "localhost,x",
         ],
         *["2130706433", "0x7f000001", "127.1", "0.0.0.0"],  # noqa: S104
+        *["local\thost", "localhost#", "localhost?", "@localhost", "localhost\\"],
     ],
 )
 def test_another_hosts_name_is_refused(served: Served, host: str) -> None:
@@ -209,6 +212,14 @@ def test_bodies_are_read_or_refused(client: httpx.Client, content: bytes, status
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_of_thousands_of_errors_some_are_told(client: httpx.Client) -> None:
+    body = json.dumps({f"x{n}": 1 for n in range(5000)})
+    answer = client.post("/api/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 20
+    assert len(answer.content) < 4000
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -220,6 +231,8 @@ def test_bodies_are_read_or_refused(client: httpx.Client, content: bytes, status
         b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 1_000_000 + b"\r\n\r\n",
         b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200_000 + b"\r\n",
@@ -237,10 +250,14 @@ def test_two_requests_in_one_are_two_requests(served: Served) -> None:
     assert (status_of(first), status_of(second)) == (200, 421)
 
 
-def test_an_upgrade_is_not_made(served: Served) -> None:
-    answer = ask(served, "GET /", "Host: localhost", "Upgrade: websocket", "Sec-WebSocket-Key: x")
+def test_an_upgrade_is_not_made_and_fills_no_log(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: x"]
+    answer = ask(served, "GET /", "Host: localhost", *upgrade)
     assert status_of(answer) == 200
     assert b"<!doctype html>" in answer.lower()
+    answer = ask(served, "GET /", "Host: localhost", "Origin: https://evil.example", *upgrade)
+    assert status_of(answer) == 403
+    assert not caplog.records
 
 
 def test_after_all_of_that_the_server_answers(served: Served, client: httpx.Client) -> None:
@@ -268,7 +285,7 @@ def test_who_never_ends_a_request_is_cut_off(corpus_index: Path, monkeypatch: py
 
 
 def test_a_body_that_never_ends_is_not_waited_for(corpus_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semsearch.serving._gate.BODY_SECONDS", 0.3)
+    monkeypatch.setattr("semsearch.serving._bodies.BODY_SECONDS", 0.3)
     with in_thread(corpus_index, Settings(threads=1)) as served:
         head = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: 9\r\n\r\n"
@@ -286,6 +303,24 @@ def test_who_never_reads_an_answer_is_cut_off(corpus_index: Path, monkeypatch: p
         connection.settimeout(0.1)
         with pytest.raises(ConnectionError):
             ask_and_never_read(connection)
+
+
+def test_who_reads_a_long_answer_slowly_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = "n" * 16_000_000
+    semsearch.build_index([Article(id="long", text="The ferry sails at noon.", metadata={"note": note})], tmp_path)
+    monkeypatch.setattr("semsearch.serving._protocol.READ_SECONDS", 2.0)
+    with in_thread(tmp_path, Settings(threads=1)) as served, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.settimeout(PATIENCE)
+        connection.connect(served.address)
+        connection.sendall(b"GET /api/v1/article?id=long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer, pieces = bytearray(), 0
+        while data := connection.recv(65536):
+            answer += data
+            if len(answer) // 250_000 > pieces:  # it takes longer than an answer that is not read may
+                pieces = len(answer) // 250_000
+                time.sleep(0.1)
+        assert body_of(bytes(answer))["article"]["metadata"] == {"note": note}
 
 
 def ask_and_never_read(connection: socket.socket) -> None:

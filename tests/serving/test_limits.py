@@ -135,6 +135,34 @@ def test_a_get_with_a_body_is_bounded_too(served: Served) -> None:
     assert status_of(exchange(served.address, head + b"Content-Length: 70000\r\n\r\n" + b"x" * 70_000)) == 413
 
 
+# --- answers that are kept ---------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_counted_with_what_it_takes_beside(corpus_index: Path) -> None:
+    with in_thread(corpus_index, Settings(cache_bytes=10_000)) as served, httpx.Client(trust_env=False) as client:
+        for number in range(30):  # questions of many kilobytes, whose answers are short
+            sources = [f"{number} {at} " + "x" * 500 for at in range(100)]
+            body = {"query": "x", "sources": sources}
+            answer = client.post(served.at("/api/v1/search"), json=body, timeout=PATIENCE)
+            assert (answer.status_code, answer.json()["hits"]) == (200, [])
+        kept = served.app.archive.cache
+        assert 0 < len(kept) <= 10_000 // 400
+        assert kept.get(b"nothing of this") is None
+
+
+def test_questions_that_differ_are_never_answered_alike(served: Served) -> None:
+    def ask(**given: object) -> object:
+        answer = httpx.post(served.at("/api/v1/search"), json={"query": "bridge", "k": 3, **given}, trust_env=False)
+        return answer.json().get("hits", answer.status_code)
+
+    for _ in range(2):  # the second time from memory
+        assert ask(where='tags = "elections"') != ask(where='not tags = "elections"')
+        assert ask(sources=["Northgate Wire"]) != ask(sources=["Civic Record"])
+        assert ask(min_score=0) != ask(min_score=10_000)
+        assert ask(explain=True) != ask()
+        assert ask(query="bridge', k=3") != ask()
+
+
 # --- buckets -----------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,14 @@ def test_a_cookie_that_was_made_up_is_refused(guarded: Served) -> None:
         assert status_of(exchange(guarded.address, head.encode("latin-1"))) == 401
 
 
+def test_a_cookie_of_another_port_locks_nobody_out(guarded: Served) -> None:
+    name = f"semsearch_{guarded.address[1]}"
+    for cookies in ([f"{name}=x; {name}={cookie_value(TOKEN)}"], [f"{name}=x", f"{name}={cookie_value(TOKEN)}"]):
+        lines = "".join(f"Cookie: {each}\r\n" for each in cookies)
+        head = f"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n"
+        assert status_of(exchange(guarded.address, head.encode())) == 200
+
+
 def test_a_wrong_token_in_the_address_opens_nothing(browser: httpx.Client) -> None:
     for query in ("token=", "token=wrong", f"token=wrong&token={TOKEN}"):
         answer = browser.get(f"/?{query}")
