@@ -102,6 +102,14 @@ class AskedIndex:
         """Return this one: a copy of a retriever asks the same index."""
         return self
 
+    def __reduce__(self) -> tuple[type[AskedIndex], tuple[str]]:
+        """Return what another process opens the index by, which is its name.
+
+        Raises:
+            ValueError: As of :attr:`name`.
+        """
+        return AskedIndex, (self.name,)
+
     def open(self) -> LiveIndex | None:
         """Open an index that is named and not open yet, and return what stays open; None for a searcher.
 
