@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import datetime as dt
 import pickle
@@ -120,6 +121,21 @@ def test_another_process_opens_the_index_by_its_name(archive_index: Path) -> Non
     assert "hunter2" not in str(refused.value)
     asked.close()
     again.close()
+
+
+def test_it_may_be_closed_while_it_is_asked(archive_index: Path) -> None:
+    asked = AskedIndex(archive_index)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(asked.search, "treaty", 1) for _ in range(100)]
+        while not all(answer.done() for answer in answers):
+            asked.close()
+    assert len({answer.result().hits[0].passage for answer in answers}) == 1
+    asked.close()
+    with asked.searcher() as (searcher, _):
+        asked.close()
+        assert searcher.search("treaty", 1)
+    with pytest.raises(ValueError, match="closed"):
+        searcher.search("treaty", 1)
 
 
 def test_a_copy_asks_the_same_index(archive_index: Path) -> None:
