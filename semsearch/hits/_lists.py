@@ -96,6 +96,16 @@ class _Answer(_Table[_T]):
         """Return a copy of the list, of the same query."""
         return self[:]
 
+    def __repr__(self) -> str:
+        """Return how many there are, and for what: each has the text of a whole article."""
+        return f"<{type(self).__name__}: {len(self)}{'' if self.query is None else f' for {self.query!r}'}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - as IPython has it
+        """Show a line for each passage, where IPython shows no HTML; a notebook keeps these beside the table."""
+        from semsearch.hits._lines import lines
+
+        printer.text("\n".join([repr(self), *lines(self._rows())]))
+
 
 class Hits(_Answer[Hit]):
     """The hits of one query, best first: a list, which equals any list of the same hits.
@@ -169,8 +179,15 @@ class ManyHits(_Table[Hits]):
         """Return a copy of the list."""
         return ManyHits(self)
 
+    def __add__(self, others: list[Any]) -> ManyHits:  # type: ignore[override]
+        """Return the hits of these queries and of others."""
+        return ManyHits([*self, *others])
+
     def _rows(self) -> Iterator[Row]:
-        return ((hits.query, None, hit) for hits in self for hit in hits)
+        return ((getattr(hits, "query", None), None, hit) for hits in self for hit in hits)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - as IPython has it
+        printer.text(repr(self))
 
     def _repr_html_(self) -> str:
         from semsearch.hits._page import many_html

@@ -8,9 +8,11 @@ from html import escape
 
 from semsearch.records import Article, ArticleHit, Hit
 
-__all__ = ["articles_html", "hits_html", "many_html"]
+__all__ = ["articles_html", "hits_html", "many_html", "without_controls"]
 
 _MOST_ROWS = 50
+_MOST_ROWS_OF_ALL = 100  # of several queries, but some of each
+_FEWEST_ROWS = 3
 _LONGEST_PASSAGE = 1500  # characters of one that are shown; those around what answers
 _BEFORE_EVIDENCE = 300
 _WEB = re.compile(r"https?://[^\s\"'<>\x00-\x1f\x7f]+\Z", re.IGNORECASE)
@@ -33,12 +35,12 @@ _STYLE = """<style>
 </style>"""
 
 
-def hits_html(hits: Sequence[Hit], query: str | None) -> str:
+def hits_html(hits: Sequence[Hit], query: str | None, most: int = _MOST_ROWS) -> str:
     """Return a table of hits: rank, score, article, passage with the sentence that answers marked."""
     if not hits:
         return f"<p>Nothing was found{_for(query)}.</p>"
     what = f"{len(hits)} {'passage' if len(hits) == 1 else 'passages'}{_for(query)}"
-    return _table(what, [_row(hit.rank, hit) for hit in hits])
+    return _table(what, [_row(hit.rank, hit) for hit in hits[:most]], len(hits))
 
 
 def articles_html(articles: Sequence[ArticleHit], query: str | None) -> str:
@@ -51,12 +53,13 @@ def articles_html(articles: Sequence[ArticleHit], query: str | None) -> str:
         for one in articles
         for number, hit in enumerate(one.hits)
     ]
-    return _table(what, rows)
+    return _table(what, rows[:_MOST_ROWS], len(rows))
 
 
 def many_html(many: Sequence[Sequence[Hit]]) -> str:
     """Return a table for each query."""
-    shown = [hits_html(hits, getattr(hits, "query", None)) for hits in many[:_MOST_ROWS]]
+    most = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_ROWS_OF_ALL // max(1, len(many))))
+    shown = [hits_html(hits, getattr(hits, "query", None), most) for hits in many[:_MOST_ROWS]]
     return "".join([*shown, _rest(len(many) - len(shown), "queries")])
 
 
@@ -64,11 +67,11 @@ def _for(query: str | None) -> str:
     return "" if query is None else f" for “{_text(query)}”"
 
 
-def _table(what: str, rows: Sequence[str]) -> str:
+def _table(what: str, rows: Sequence[str], of: int) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Rank", "Score", "Article", "Passage"))
     return (
         f'{_STYLE}<table class="semsearch-hits"><caption>{what}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows[:_MOST_ROWS])}</tbody></table>{_rest(len(rows) - _MOST_ROWS, 'passages')}"
+        f"<tbody>{''.join(rows)}</tbody></table>{_rest(of - len(rows), 'passages')}"
     )
 
 
@@ -127,4 +130,9 @@ def _shown(hit: Hit) -> tuple[int, int]:
 
 
 def _text(text: str) -> str:
-    return escape(_CONTROLS.sub("\ufffd", text))
+    return escape(without_controls(text))
+
+
+def without_controls(text: str) -> str:
+    """Return a text with U+FFFD in the place of what would turn around, or hide, what follows it."""
+    return _CONTROLS.sub("\ufffd", text)

@@ -106,7 +106,7 @@ def _check_comparison(condition: Mapping[str, Any]) -> None:
         raise FilterError(f"'{operator}' takes a list as its value, not {value!r}")
     if operator in _ORDERED:
         if value is not None and not isinstance(value, str | int | float | dt.datetime):
-            raise FilterError(f"'{operator}' takes a number, a date or a text that is one, not {value!r}")
+            raise FilterError(f"'{operator}' takes a number, a datetime or a text that is a date, not {value!r}")
         if isinstance(value, str):
             _moment(value)
 
@@ -165,7 +165,7 @@ def _equal(path: _Path, value: Any) -> Filter | None:
 def _equal_number(path: _Path, value: float) -> Filter:
     if path[0] != "metadata":
         return _none(path)
-    if not math.isfinite(value):
+    if not _finite(value):
         return _any(path)
     values: list[Value] = [value + 0]  # of True the number
     if value in (0, 1):
@@ -208,11 +208,19 @@ def _ordered(path: _Path, operator: str, value: Any, *, negated: bool) -> Filter
 def _ordered_numbers(path: _Path, operator: str, value: float) -> Filter:
     if path[0] != "metadata":
         return _none(path)
-    if not math.isfinite(value):
+    if not _finite(value):
         return _any(path)
     truths = Comparison(path, "=", (True, False))  # which are numbers to Python
     # Also what is equal: numbers beyond 64 bits are kept as the nearest that there is.
     return Or((Comparison(path, ">=" if operator in (">", ">=") else "<=", (value + 0,)), truths))
+
+
+def _finite(value: float) -> bool:
+    """Return whether a number is one that our filters can state."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 def _day(moment: dt.datetime, days: int) -> Any:

@@ -102,6 +102,14 @@ class AskedIndex:
         """Return this one: a copy of a retriever asks the same index."""
         return self
 
+    def __reduce__(self) -> tuple[type[AskedIndex], tuple[str]]:
+        """Return what another process opens the index by, which is its name.
+
+        Raises:
+            ValueError: As of :attr:`name`.
+        """
+        return AskedIndex, (self.name,)
+
     def open(self) -> LiveIndex | None:
         """Open an index that is named and not open yet, and return what stays open; None for a searcher.
 
@@ -110,17 +118,11 @@ class AskedIndex:
         """
         if self._named is None:
             return self._live
-        from semsearch.searching import LiveIndex
-
         with self._lock:
-            if self._live is None:
-                self._live = LiveIndex(self._named)
-                self._looked = time.monotonic()
-                self._finalizer = weakref.finalize(self, self._live.close)
-            return self._live
+            return self._opened(self._named)
 
     def close(self) -> None:
-        """Let go of an index that was opened here. Another question opens it again."""
+        """Let go of an index that was opened here, once it is not being asked. Another question opens it again."""
         with self._lock:
             if self._named is not None and self._live is not None:
                 self._live = None
@@ -133,14 +135,10 @@ class AskedIndex:
         Raises:
             SemsearchError: As :func:`~semsearch.open_index`.
         """
-        live = self.open()
-        if live is None:
-            assert self._searcher is not None  # noqa: S101 - for the type checker
+        if self._searcher is not None:
             yield self._searcher, None
             return
-        if self._named is not None:
-            self._follow(live)
-        with contextlib.ExitStack() as stack:
+        with self._kept_open() as live, contextlib.ExitStack() as stack:
             while True:
                 generation = live.generation
                 searcher = stack.enter_context(live.searcher())
@@ -153,6 +151,30 @@ class AskedIndex:
         """Return what :meth:`semsearch.Searcher.search` finds, and the generation that it is of."""
         with self.searcher() as (searcher, generation):
             return Found(searcher.search(query, k, **options), generation)
+
+    @contextlib.contextmanager
+    def _kept_open(self) -> Iterator[LiveIndex]:
+        """Yield the index, open and followed, whatever another thread closes meanwhile."""
+        if self._named is None:
+            assert self._live is not None  # noqa: S101 - for the type checker
+            yield self._live
+            return
+        with contextlib.ExitStack() as stack:
+            with self._lock:
+                live = self._opened(self._named)
+                stack.enter_context(live.searcher())  # before anybody can close it
+            self._follow(live)
+            yield live
+
+    def _opened(self, named: str) -> LiveIndex:
+        """Return the index that is named, open. Who calls this has the lock."""
+        from semsearch.searching import LiveIndex
+
+        if self._live is None:
+            self._live = LiveIndex(named)
+            self._looked = time.monotonic()
+            self._finalizer = weakref.finalize(self, self._live.close)
+        return self._live
 
     def _follow(self, live: LiveIndex) -> None:
         """Open a newer generation, if there is one; if it cannot be opened the one that is open answers.

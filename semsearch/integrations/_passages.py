@@ -7,7 +7,7 @@ from typing import Any
 
 from semsearch.records import Hit, page_at
 
-__all__ = ["article_path", "citation", "passage_id", "passage_metadata"]
+__all__ = ["OF_THE_ANSWER", "article_path", "citation", "passage_id", "passage_metadata"]
 
 _OF_THE_ARTICLE = {
     "article_id": ("id",),
@@ -20,7 +20,10 @@ _OF_THE_ARTICLE = {
 }
 """The fields of every article by their names in the metadata, and as filters call them."""
 
-_OF_THE_PASSAGE = ("paragraph", "page", "start", "end", "rank", "score", "evidence", "citation", "generation")
+OF_THE_ANSWER = ("rank", "score", "evidence", "generation")
+"""Names in the metadata that say how a passage was found: another question finds the same one with others."""
+
+_OF_THE_PASSAGE = ("paragraph", "page", "start", "end", "citation", *OF_THE_ANSWER)
 """Names in the metadata that say something of the passage, or of the answer: no filter over articles knows them."""
 
 _TAKEN = {*_OF_THE_ARTICLE, *_OF_THE_PASSAGE, "metadata"}

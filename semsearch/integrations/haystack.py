@@ -111,9 +111,9 @@ class SemsearchRetriever:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> SemsearchRetriever:
         """Return the retriever that a dictionary of :meth:`to_dict` is."""
-        index = data["init_parameters"].get("index")
-        if isinstance(index, dict):
-            data = {**data, "init_parameters": {**data["init_parameters"], "index": Secret.from_dict(index)}}
+        given = data.get("init_parameters", {})
+        if isinstance(given.get("index"), dict):
+            data = {**data, "init_parameters": {**given, "index": Secret.from_dict(given["index"])}}
         return default_from_dict(cls, data)
 
     def warm_up(self) -> None:

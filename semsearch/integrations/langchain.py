@@ -16,12 +16,15 @@ try:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables.config import run_in_executor
-    from pydantic import ConfigDict, Field, field_validator
+    from pydantic import ConfigDict, Field, field_serializer, field_validator
 except ImportError as error:
     raise missing(__name__, "langchain") from error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+    from typing_extensions import Self
 
     from semsearch.filters import Filter
 
@@ -49,7 +52,7 @@ class SemsearchRetriever(BaseRetriever):
         ValueError: If one of them makes no sense.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", validate_assignment=True)
 
     index: Any = Field(default="index", validate_default=True)
     k: int = Field(default=10, ge=1)
@@ -71,6 +74,21 @@ class SemsearchRetriever(BaseRetriever):
     def _known(cls, options: dict[str, Any]) -> dict[str, Any]:
         check_options(options)
         return options
+
+    @field_serializer("index", when_used="json")
+    def _named(self, index: AskedIndex) -> str:
+        return index.name
+
+    @field_serializer("where", when_used="json-unless-none")
+    def _written(self, where: Filter) -> str:
+        return str(where)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other values for some fields, which are checked as in a new retriever."""
+        copy = super().model_copy(deep=deep)
+        for name, value in (update or {}).items():
+            setattr(copy, name, value)
+        return copy
 
     def close(self) -> None:
         """Let go of the index, if it was opened by this retriever. Another question opens it again."""

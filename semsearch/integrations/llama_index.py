@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from semsearch.integrations._index import AskedIndex, both, check_k, check_options, missing
-from semsearch.integrations._passages import article_path, passage_id, passage_metadata
+from semsearch.integrations._passages import OF_THE_ANSWER, article_path, passage_id, passage_metadata
 
 try:
     from llama_index.core.retrievers import BaseRetriever
@@ -91,12 +92,25 @@ class SemsearchRetriever(BaseRetriever):
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
 
+class _Passage(TextNode):
+    """A node whose hash is that of the passage, whatever it was found for.
+
+    What fuses the answers to several questions adds up the scores of nodes of the same hash. LlamaIndex makes it of the
+    text and all of the metadata, and the passage's score is in these.
+    """
+
+    @property
+    def hash(self) -> str:
+        lasting = {name: value for name, value in self.metadata.items() if name not in OF_THE_ANSWER}
+        return sha256(f"{self.text}{lasting}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _node(hit: Hit, generation: str | None) -> NodeWithScore:
     metadata = passage_metadata(hit, rank=hit.rank, generation=generation)
-    node = TextNode(
+    node = _Passage(
         id_=passage_id(hit),
         text=hit.passage.text,
-        metadata=metadata,
+        extra_info=metadata,  # the metadata, as pydantic has it for type checkers
         start_char_idx=hit.passage.start,
         end_char_idx=hit.passage.end,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.article.id, node_type=ObjectType.DOCUMENT)},
@@ -114,10 +128,15 @@ def to_filter(filters: MetadataFilters) -> Filter | None:
     :mod:`semsearch.filters`: texts without regard to case, dates by day, month or year, any element of a list.
 
     Raises:
-        ValueError: If a key is of a passage, or an operator compares parts of texts, which no filter does.
+        ValueError: If they are no such filters, a key is of a passage, or an operator compares parts of texts, which no
+            filter does.
     """
     from semsearch.filters import And, Not, Or
 
+    if not isinstance(filters, MetadataFilters):
+        raise ValueError(
+            f"filters must be MetadataFilters of LlamaIndex, not {filters!r}; a filter's text is for where"
+        )
     parts: list[Filter] = []
     for one in filters.filters:
         part = to_filter(one) if isinstance(one, MetadataFilters) else _compared(one)

@@ -151,7 +151,8 @@ class SearchModel:
         Args:
             queries: ``id`` and ``text``; a conversation is the text of its turns, an ``instruction`` comes after it.
             top_k: How many documents a query, at most.
-            top_ranked: For each query the documents that are to be ranked, in a task of reranking.
+            top_ranked: For each query the documents that are to be ranked, in a task of reranking; none of one that is
+                not named.
 
         Returns:
             For each query the scores of the documents found. No two are the same: what has no order of its own would
@@ -164,7 +165,7 @@ class SearchModel:
             raise ValueError("there is no index to be searched: MTEB calls index() first")
         return {
             query["id"]: self._answer(
-                _query_text(query), top_k, None if top_ranked is None else top_ranked[query["id"]]
+                _query_text(query), top_k, None if top_ranked is None else top_ranked.get(query["id"], [])
             )
             for query in queries
         }

@@ -95,6 +95,15 @@ def test_a_long_list_says_how_much_is_not_shown() -> None:
     assert texts(page.xpath(".//caption")) == ["60 passages for “q”"]
 
 
+def test_many_queries_are_shown_with_fewer_passages_each() -> None:
+    for queries, each in ((2, 50), (10, 10), (20, 5), (60, 3)):
+        page = table_of(ManyHits(Hits(map(hit, range(1, 61)), query=f"q{number}") for number in range(queries)))
+        assert len(page.xpath(".//table")) == min(queries, 50)
+        assert {len(table.xpath("./tbody/tr")) for table in page.xpath(".//table")} == {each}
+        assert texts(page.xpath(".//p"))[0] == f"{60 - each} more passages are not shown here: to_pandas() has all."
+    assert texts(page.xpath(".//p"))[-1] == "10 more queries are not shown here: to_pandas() has all."
+
+
 def test_where_nothing_was_found_it_says_so() -> None:
     assert texts([table_of(Hits(query="a < b"))]) == ["Nothing was found for “a < b”."]
     assert texts([table_of(Hits())]) == ["Nothing was found."]

@@ -126,6 +126,12 @@ def test_where_nothing_was_found_the_columns_and_types_are_the_same(empty: Hits 
     pd.testing.assert_frame_equal(empty.to_pandas(), two().to_pandas().iloc[:0])
 
 
+def test_hits_that_were_picked_out_have_a_table_without_a_query() -> None:
+    picked: list[Hits] = [[one for one in two() if one.rank > 0]]  # type: ignore[list-item]
+    assert ManyHits(picked).to_polars()["query"].to_list() == [None] * len(picked[0])
+    assert Hits(picked[0], query="who guards").to_polars()["query"].to_list() == ["who guards"] * len(picked[0])
+
+
 def test_hits_of_several_queries_are_one_table_that_says_which() -> None:
     many = ManyHits([two(), Hits(query="nothing"), Hits([hit(1)], query="other")])
     assert many.to_polars()["query"].to_list() == ["who guards", "who guards", "other"]

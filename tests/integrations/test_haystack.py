@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -136,6 +138,19 @@ def test_a_pipeline_is_written_down_and_read_again(archive_index: Path) -> None:
     assert asyncio.run(again.run_async(given))["prompt"]["prompt"] == answers[0]
     for each in (pipeline, again):
         each.close()
+
+
+def test_what_is_not_written_down_has_its_usual_value() -> None:
+    kind = f"{SemsearchRetriever.__module__}.SemsearchRetriever"
+    assert SemsearchRetriever.from_dict({"type": kind}).to_dict() == SemsearchRetriever().to_dict()
+
+
+def test_it_goes_to_another_process(archive_index: Path) -> None:
+    retriever = SemsearchRetriever(archive_index, top_k=1)
+    again = pickle.loads(pickle.dumps(retriever))  # noqa: S301 - our own
+    assert run(again, QUERY) == run(retriever, QUERY)
+    again.close()
+    retriever.close()
 
 
 def test_an_address_with_a_password_is_kept_in_a_secret(monkeypatch: pytest.MonkeyPatch, archive_index: Path) -> None:
@@ -275,7 +290,8 @@ def test_a_duplicate_stands_in_for_a_passage_that_is_filtered_out(tmp_path: Path
         ({"field": "", "operator": "==", "value": "x"}, "must be the name of a field"),
         ({"field": "meta.desk", "operator": "==", "value": "a\0b"}, "NUL"),
         ({"field": "meta.words", "operator": "in", "value": list(range(2000))}, "too many values"),
-        ({"field": "meta.words", "operator": ">", "value": {"a": 1}}, "takes a number, a date"),
+        ({"field": "meta.words", "operator": ">", "value": {"a": 1}}, "takes a number, a datetime"),
+        ({"field": "meta.date", "operator": ">", "value": dt.date(2024, 5, 17)}, "takes a number, a datetime"),
         ({"operator": "XOR", "conditions": []}, "Unknown logical operator"),
         ({"operator": "AND", "conditions": {}}, "must be a list"),
         ({"operator": "AND", "conditions": ["desk"]}, "must be a dictionary"),

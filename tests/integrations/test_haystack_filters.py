@@ -101,7 +101,7 @@ _TEXTS = [
 ]
 _NO_DATES = ["350", "3.5", "2024", "2024-05", "20240517", "17 May 2024", "May 2024", "10:30"]
 """Which Haystack takes for dates, the missing parts today's."""
-_NUMBERS = [0, 1, -1, 2, 3.5, 350, 2024, 2024.0, 2**53 + 1, 2**63, 2**64, 2**64 + 1, 1e300, True, False]
+_NUMBERS = [0, 1, -1, 2, 3.5, 350, 2024, 2024.0, 2**53 + 1, 2**63, 2**64, 2**64 + 1, 1e300, 10**400, True, False]
 _SCALARS = [*_TEXTS, *_NUMBERS, None]
 _DAYS = [
     None,
@@ -209,6 +209,8 @@ def _kept(filters: dict[str, Any], document: Document) -> bool:
 @example(filters=_comparison("meta.date", ">=", "2024-05-17"))
 @example(filters={"operator": "NOT", "conditions": [_comparison("meta.date", ">", "2024-05-17T10:00:00")]})
 @example(filters=_comparison("meta.a", ">", "2024-05-20"))
+@example(filters=_comparison("meta.a", "<", 10**400))
+@example(filters=_comparison("meta.a", "in", [-(10**400), "world"]))
 def test_what_is_found_is_what_haystack_itself_keeps(
     everything: tuple[Any, dict[str, Document]], filters: dict[str, Any]
 ) -> None:

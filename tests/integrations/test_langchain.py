@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import pickle
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.load import dumps
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import ConfigurableField, RunnablePassthrough
 from langchain_core.tools import create_retriever_tool
@@ -237,6 +238,36 @@ def test_it_is_configured_where_it_is_used(archive_index: Path) -> None:
     assert retriever.index._live is not None
 
 
+def test_what_is_set_later_is_checked_as_well(archive_index: Path) -> None:
+    retriever = SemsearchRetriever(index=archive_index, k=4)
+    copy = retriever.model_copy(update={"k": 1, "where": "source = 'harbour post'"})
+    assert [document.metadata["article_id"] for document in copy.invoke(QUERY)] == ["2021/budget"]
+    assert copy.index is retriever.index
+    assert len(retriever.invoke(QUERY)) == 4
+    elsewhere = retriever.model_copy(update={"index": str(archive_index)})
+    assert elsewhere.index is not retriever.index
+    assert ids(elsewhere.invoke(QUERY)) == ids(retriever.invoke(QUERY))
+    retriever.k = 2
+    assert len(retriever.invoke(QUERY)) == 2
+    for name, value in (("k", 0), ("index", 3), ("where", "source ="), ("options", {"fuzzy": True}), ("top_k", 3)):
+        with pytest.raises(ValidationError):
+            setattr(retriever, name, value)
+        with pytest.raises(ValidationError):
+            retriever.model_copy(update={name: value})
+
+
+def test_it_is_json_and_goes_to_another_process(archive_index: Path) -> None:
+    retriever = SemsearchRetriever(index=archive_index, k=2, where=semsearch.field("date") >= 2020)
+    found = ids(retriever.invoke(QUERY))
+    again = SemsearchRetriever.model_validate_json(retriever.model_dump_json())
+    assert (again.index.name, again.k, str(again.where)) == (str(archive_index), 2, "published >= 2020")
+    assert ids(again.invoke(QUERY)) == found
+    unpickled = pickle.loads(pickle.dumps(retriever))  # noqa: S301 - our own
+    assert ids(unpickled.invoke(QUERY)) == found
+    with pytest.raises(ValueError, match="must not be written down"):
+        SemsearchRetriever(index="postgresql://reader:hunter2@localhost/news?index=archive").model_dump_json()
+
+
 def test_a_chain_answers_with_what_was_found(archive_index: Path) -> None:
     def written(documents: list[Document]) -> str:
         return "\n".join(f"[{document.metadata['citation']}] {document.page_content}" for document in documents)
@@ -256,8 +287,13 @@ def test_a_chain_answers_with_what_was_found(archive_index: Path) -> None:
 
 def test_it_is_a_tool_of_agents(archive_index: Path) -> None:
     retriever = SemsearchRetriever(index=archive_index, k=1)
+    cited = PromptTemplate.from_template("[{citation}] {page_content}")
+    tool = create_retriever_tool(retriever, "search_archive", "Searches the archive.", document_prompt=cited)
+    assert tool.invoke({"query": "which treaty is it based on"}) == (
+        "[Northgate Wire, 2022-01-07, “CSTO mission expected to be brief”, paragraph 2] "
+        "It rests on Article 4 of the treaty."
+    )
     tool = create_retriever_tool(retriever, "search_archive", "Searches the archive.")
-    assert tool.invoke({"query": "which treaty is it based on"}) == "It rests on Article 4 of the treaty."
     call = {"type": "tool_call", "id": "1", "name": "search_archive", "args": {"query": "which treaty is it based on"}}
     assert tool.invoke(call).content == "It rests on Article 4 of the treaty."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.retrievers import BaseRetriever, QueryFusionRetriever
 from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.tools import RetrieverTool
 from llama_index.core.vector_stores import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
@@ -53,7 +55,7 @@ def test_a_node_is_the_passage_and_can_be_cited(archive_index: Path, archive: li
     assert found.metadata["published"] == "2022-01-07"
     assert found.metadata["section"] == {"name": "Security"}
     assert json.loads(json.dumps(found.metadata)) == found.metadata
-    assert TextNode.from_dict(node.to_dict()) == node
+    assert TextNode.from_dict(node.to_dict()).to_dict() == node.to_dict()
 
 
 def test_models_are_shown_the_title_or_the_citation(archive_index: Path) -> None:
@@ -85,6 +87,7 @@ def test_nodes_are_the_hits_of_the_searcher_in_its_order(corpus_index: Path) -> 
         ({"similarity_top_k": 0}, "similarity_top_k must be a whole number"),
         ({"where": "source ="}, "cannot be read"),
         ({"fuzzy": True}, "no option 'fuzzy'"),
+        ({"filters": {"desk": "world"}}, "must be MetadataFilters"),
         ({"filters": MetadataFilters(filters=[MetadataFilter(key="paragraph", value=1)])}, "paragraph is of a passage"),
     ],
 )
@@ -127,18 +130,53 @@ def test_postprocessors_take_its_nodes(archive_index: Path) -> None:
     assert [node.score for node in engine.query(QUERY).source_nodes] == scores[:2]
 
 
-def test_it_is_fused_with_others(corpus_index: Path) -> None:
+@pytest.mark.parametrize("fusion", FUSION_MODES, ids=str)
+def test_it_is_fused_with_others(corpus_index: Path, fusion: FUSION_MODES) -> None:
+    query = "who pays for the mission"
     with semsearch.open_index(corpus_index) as searcher:
         retrievers: list[BaseRetriever] = [
-            SemsearchRetriever(searcher, mode=mode, similarity_top_k=5) for mode in ("dense", "lexical")
+            SemsearchRetriever(searcher, mode=mode, similarity_top_k=10) for mode in ("hybrid", "dense")
         ]
-        fused = QueryFusionRetriever(
-            retrievers, llm=MockLLM(), num_queries=1, similarity_top_k=20, mode=FUSION_MODES.RECIPROCAL_RANK
-        )
-        both = {*ids(retrievers[0].retrieve(QUERY)), *ids(retrievers[1].retrieve(QUERY))}
-        found = ids(asyncio.run(fused.aretrieve(QUERY)))
-    assert len(found) == len(both)  # what both found is there once
-    assert {*found} == both
+        fused = QueryFusionRetriever(retrievers, llm=MockLLM(), num_queries=1, similarity_top_k=20, mode=fusion)
+        alone = [ids(one.retrieve(query)) for one in retrievers]
+        found = asyncio.run(fused.aretrieve(query))
+    both = {*alone[0]} & {*alone[1]}
+    assert both
+    assert len(found) == 20 - len(both)  # what both found is there once
+    assert {*ids(found)} == {*alone[0], *alone[1]}
+    if fusion == FUSION_MODES.RECIPROCAL_RANK:
+        assert {*ids(found[: len(both)])} == both  # and counts twice
+        for node in found:
+            ranks = [one.index(node.node_id) for one in alone if node.node_id in one]
+            assert node.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks))
+
+
+def test_a_passage_is_the_same_whatever_it_was_found_for(corpus_index: Path) -> None:
+    with semsearch.open_index(corpus_index) as searcher:
+        found = [
+            {node.node_id: text_node(node) for node in SemsearchRetriever(searcher, mode=mode).retrieve("peacekeepers")}
+            for mode in ("hybrid", "dense")
+        ]
+    same = found[0].keys() & found[1].keys()
+    assert same
+    for name in same:
+        assert found[0][name].metadata["score"] != found[1][name].metadata["score"]
+        assert found[0][name].hash == found[1][name].hash
+    assert len({node.hash for node in found[0].values()}) == len(found[0])
+
+
+def test_nodes_are_kept_as_others_are(archive_index: Path, tmp_path: Path) -> None:
+    retriever = SemsearchRetriever(archive_index)
+    nodes = [text_node(node) for node in retriever.retrieve(QUERY)]
+    store = SimpleDocumentStore()
+    store.add_documents(nodes)
+    store.persist(str(tmp_path / "store.json"))
+    kept = SimpleDocumentStore.from_persist_path(str(tmp_path / "store.json"))
+    assert [kept.get_node(node.node_id).to_dict() for node in nodes] == [node.to_dict() for node in nodes]
+    again = pickle.loads(pickle.dumps(retriever))  # noqa: S301 - our own
+    assert ids(again.retrieve(QUERY)) == ids(retriever.retrieve(QUERY))
+    again.close()
+    retriever.close()
 
 
 def test_it_is_a_tool_of_agents(archive_index: Path) -> None:

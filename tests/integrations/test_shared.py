@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import datetime as dt
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +106,36 @@ def test_two_filters_both_hold() -> None:
     assert both(None, None) is None
     assert str(both("source = a", None)) == str(both(None, "source = a")) == 'source = "a"'
     assert str(both("source = a", semsearch.field("date") > 2020)) == 'source = "a" and published > 2020'
+
+
+def test_another_process_opens_the_index_by_its_name(archive_index: Path) -> None:
+    asked = AskedIndex(archive_index)
+    found = asked.search("treaty", 1)  # so that it is open
+    again = pickle.loads(pickle.dumps(asked))  # noqa: S301 - our own
+    assert again is not asked
+    assert again.search("treaty", 1) == found
+    with semsearch.open_index(archive_index) as searcher, pytest.raises(ValueError, match="cannot be written down"):
+        pickle.dumps(AskedIndex(searcher))
+    with pytest.raises(ValueError, match="must not be written down") as refused:
+        pickle.dumps(AskedIndex("postgresql://reader:hunter2@localhost/news?index=archive"))
+    assert "hunter2" not in str(refused.value)
+    asked.close()
+    again.close()
+
+
+def test_it_may_be_closed_while_it_is_asked(archive_index: Path) -> None:
+    asked = AskedIndex(archive_index)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(asked.search, "treaty", 1) for _ in range(100)]
+        while not all(answer.done() for answer in answers):
+            asked.close()
+    assert len({answer.result().hits[0].passage for answer in answers}) == 1
+    asked.close()
+    with asked.searcher() as (searcher, _):
+        asked.close()
+        assert searcher.search("treaty", 1)
+    with pytest.raises(ValueError, match="closed"):
+        searcher.search("treaty", 1)
 
 
 def test_a_copy_asks_the_same_index(archive_index: Path) -> None:
