@@ -81,8 +81,8 @@ bench-full: $(VENV)/installed-dev  ## measure all of it, which takes hours; the 
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.report
 
-clean:  ## remove the environment, the caches and the built index
-	rm -rf $(VENV) docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache index/CURRENT index/generations index/writer.*
+clean:  ## remove the environment, the caches and the built site; the index stays
+	rm -rf $(VENV) docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # On Linux the package index serves torch with gigabytes of GPU libraries, and torch's own index one for CPUs alone. So torch
 # comes first, from there, and from the package index where that cannot be reached. With a GPU: make TORCH_INDEX= install

@@ -51,7 +51,7 @@ class Article:
     """
 
     id: str
-    text: str
+    text: str = field(repr=False)  # of a hit in a notebook it would be all that one sees
     title: str = ""
     published: dt.date | None = None
     source: str | None = None

@@ -291,3 +291,9 @@ def test_the_shared_collections_are_read_whole(shared: Path, name: str) -> None:
     expected = {"adi": 35, "time": 83, "scifact": 300, "cranfield": 225, "xquad-en": 1190}
     assert len(dataset.queries) == expected[name]
     assert dataset.corpus is not None
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    folder = _beir(tmp_path / "set", "q1\ta\t1\n")
+    assert load_dataset(str(folder)) == load_dataset(folder)
+    assert load_dataset(str(folder), qrels=str(folder / "qrels" / "test.tsv")) == load_dataset(folder)

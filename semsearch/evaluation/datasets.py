@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ class Dataset:
     unanswerable: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_dataset(path: Path, *, qrels: Path | None = None) -> Dataset:
+def load_dataset(path: str | os.PathLike[str], *, qrels: str | os.PathLike[str] | None = None) -> Dataset:
     """Load judged queries.
 
     Args:
@@ -57,6 +58,7 @@ def load_dataset(path: Path, *, qrels: Path | None = None) -> Dataset:
     Raises:
         CorpusError: If a file is missing or a line of it cannot be read, an id is there twice, or no query is judged.
     """
+    path, qrels = Path(path), None if qrels is None else Path(qrels)
     if path.is_dir():
         queries = _read_queries(path / "queries.jsonl")
         corpus = path / "corpus.jsonl"
