@@ -53,6 +53,9 @@ _SCRAP = 4
 _CHARACTERS_PER_TOKEN = 20
 """No tokenizer's tokens are longer on average: what seems so is a run that it reads as one unknown token."""
 
+_MOST_PER_TOKEN = 100
+"""Characters, blanks among them, that count as a token whatever the tokenizer makes of them: tables have twenty."""
+
 _FRAGMENT_WORDS = 8
 """A paragraph of fewer words does not stand alone."""
 
@@ -261,9 +264,16 @@ class _SentenceStarts:
 
 
 def _count_all(texts: Sequence[str], *, count_tokens: CountTokens) -> list[int]:
-    """Count tokens, and measure by its characters what the tokenizer reads as one unknown token, however long."""
+    """Count tokens, and measure by its characters what the tokenizer reads as one unknown token, or as none.
+
+    So a passage has an end in characters, too, though megabytes of blanks between two words are no tokens.
+    """
     return [
-        max(tokens, len("".join(text.split())) // _CHARACTERS_PER_TOKEN) if _LONG_WORD.search(text) else tokens
+        max(
+            tokens,
+            math.ceil(len(text) / _MOST_PER_TOKEN),
+            len("".join(text.split())) // _CHARACTERS_PER_TOKEN if _LONG_WORD.search(text) else 0,
+        )
         for text, tokens in zip(texts, count_tokens([readable(text) for text in texts]), strict=True)
     ]
 

@@ -278,3 +278,9 @@ def test_a_word_of_a_megabyte_is_no_context() -> None:
     assert (
         article_context(Article("a", "Text.", title="t" * 1_000_000), lambda texts: [1] * len(texts), limit=250) == ""
     )
+
+
+def test_a_passage_has_an_end_in_characters_too() -> None:
+    for blank in (" ", "\n", " \t\n"):
+        text = "The convoy crossed the river." + blank * (MEGABYTE // len(blank)) + "It came back in the evening."
+        assert split(text, count=count_default) == ["The convoy crossed the river.", "It came back in the evening."]
