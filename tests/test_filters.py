@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import semsearch
 from semsearch import Filter, field, parse_filter
-from semsearch.filters import And, Comparison, Exists, Not, Or, Period, field_name
+from semsearch.filters import And, AskedFilterError, Comparison, Exists, Not, Or, Period, asked_filter, field_name
 from tests.filters_random import random_articles, random_filter
 
 DATES = "2024, 2024-05 or 2024-05-17"
@@ -327,3 +328,29 @@ def test_nothing_heavy_is_imported_for_a_filter() -> None:
 
 def test_filters_are_public() -> None:
     assert {"Filter", "field", "parse_filter"} <= set(semsearch.__all__)
+
+
+def test_what_is_asked_in_fields_of_its_own_is_one_filter() -> None:
+    assert asked_filter() is None
+    assert asked_filter(where="has author") == parse_filter("has author")
+    assert asked_filter(since="2020", until="2021-03") == parse_filter("date >= 2020 and date <= 2021-03")
+    assert asked_filter(sources=["AP", "AP"]) == parse_filter("source in (AP)")
+    assert asked_filter(sources=[None]) == parse_filter("not has source")
+    assert asked_filter(sources=["AP", None]) == parse_filter("source in (AP) or not has source")
+    assert asked_filter(articles=["a", "b"]) == parse_filter("id in (a, b)")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"where": "="}, "where"),
+        ({"since": "spring"}, "since"),
+        ({"until": ""}, "until"),
+        ({"sources": [""]}, "sources"),
+        ({"articles": [""]}, "articles"),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_named(fields: dict[str, Any], name: str) -> None:
+    with pytest.raises(AskedFilterError) as error:
+        asked_filter(**fields)
+    assert error.value.name == name

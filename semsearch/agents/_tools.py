@@ -21,7 +21,7 @@ from semsearch.agents._arguments import ReadArticle, Search, Similar
 from semsearch.agents._quoting import clean, line
 from semsearch.agents._reading import Place, around, numbered, onwards
 from semsearch.errors import ArticleNotFoundError
-from semsearch.filters import And, Filter, Not, Or, field, parse_filter
+from semsearch.filters import AskedFilterError, Filter, asked_filter
 from semsearch.passages import find_paragraphs
 from semsearch.records import Article
 
@@ -137,28 +137,12 @@ def _told(ask: Callable[[], Hits], what: str) -> Hits:
 
 def _filter(arguments: Search | Similar) -> Filter | None:
     """Put the filters together, each with its own name where it makes no sense."""
-    parts: list[Filter] = []
-    if arguments.where is not None and arguments.where.strip():
-        parts.append(_read("where", lambda: parse_filter(arguments.where or "")))
-    if arguments.since:
-        parts.append(_read("since", lambda: field("published") >= arguments.since))
-    if arguments.until:
-        parts.append(_read("until", lambda: field("published") <= arguments.until))
-    if arguments.sources:
-        named = [name for name in arguments.sources if name]
-        either: list[Filter] = [_read("sources", lambda: field("source").isin(named))] if named else []
-        if len(named) < len(arguments.sources):
-            either.append(Not(field("source").exists()))
-        parts.append(either[0] if len(either) == 1 else Or(tuple(either)))
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    return _read("where with since, until and sources", lambda: And(tuple(parts)))
-
-
-def _read(name: str, filter_: Callable[[], Filter]) -> Filter:
+    where = arguments.where if arguments.where is not None and arguments.where.strip() else None
+    sources = [name or None for name in arguments.sources or ()]
     try:
-        return filter_()
-    except ValueError as error:
+        return asked_filter(where, arguments.since or None, arguments.until or None, sources)
+    except AskedFilterError as error:
+        name = error.name or "where with since, until and sources"
         raise RefusedError(f"{name} cannot be read: mend it, or leave it out", str(error)) from None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 import click
 
 from semsearch.addresses import is_address, shown
-from semsearch.filters import And, Filter, field, parse_filter
+from semsearch.filters import AskedFilterError, Filter, asked_filter
 from semsearch.records import FieldNames, FileGlobs
 
 if TYPE_CHECKING:
@@ -277,32 +277,17 @@ def search_options(command: Callable[..., int]) -> Callable[..., int]:
 def _filter(
     where: str | None, since: str | None, until: str | None, source: tuple[str, ...], article: tuple[str, ...]
 ) -> Filter | None:
-    """Put the filters that were given together."""
-    parts: list[Filter] = []
-    if where is not None:
-        with _blaming("--where"):
-            parts.append(parse_filter(where))
-    if since is not None:
-        with _blaming("--since"):
-            parts.append(field("published") >= since)
-    if until is not None:
-        with _blaming("--until"):
-            parts.append(field("published") <= until)
-    if source:
-        with _blaming("--source"):
-            parts.append(field("source").isin(source))
-    if article:
-        with _blaming("--article"):
-            parts.append(field("id").isin(article))
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    with _blaming("--where, --source, --article"):  # each may be short enough, and all of them too long
-        return And(tuple(parts))
+    """Put the filters that were given together, and show what they refuse as the wrong use of an option."""
+    try:
+        return asked_filter(where, since, until, source, article)
+    except AskedFilterError as error:
+        options = {"sources": "--source", "articles": "--article", None: "--where, --source, --article"}
+        raise click.BadParameter(str(error), param_hint=options.get(error.name, f"--{error.name}")) from None
 
 
 @contextlib.contextmanager
 def _blaming(option: str) -> Iterator[None]:
-    """Show what a filter refuses as the wrong use of an option."""
+    """Show what does not make sense as the wrong use of an option."""
     try:
         yield
     except ValueError as error:

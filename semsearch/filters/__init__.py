@@ -29,6 +29,7 @@ What a comparison means:
 
 from __future__ import annotations
 
+from semsearch.filters._asked import AskedFilterError, asked_filter
 from semsearch.filters._fields import Field, field
 from semsearch.filters._names import field_name
 from semsearch.filters._parts import And, Comparison, Exists, Filter, Not, Or
@@ -37,6 +38,7 @@ from semsearch.filters._values import Period, Value, as_number, by_kind, day_of,
 
 __all__ = [
     "And",
+    "AskedFilterError",
     "Comparison",
     "Exists",
     "Field",
@@ -46,6 +48,7 @@ __all__ = [
     "Period",
     "Value",
     "as_number",
+    "asked_filter",
     "by_kind",
     "day_of",
     "field",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from semsearch.filters import And, Filter, Or, field, parse_filter
+from semsearch.filters import AskedFilterError, Filter, asked_filter
 from semsearch.serving._problems import Refusal
 
 if TYPE_CHECKING:
@@ -96,30 +95,9 @@ def _asked(
 
 def _filter(where: str | None, since: str | None, until: str | None, sources: list[str]) -> Filter | None:
     """Put the filters together; what is blank is none, as a form sends it."""
-    parts: list[Filter] = []
-    if where is not None and where.strip():
-        parts.append(_read("where", lambda: parse_filter(where)))
-    if since is not None and since.strip():
-        parts.append(_read("since", lambda: field("published") >= since))
-    if until is not None and until.strip():
-        parts.append(_read("until", lambda: field("published") <= until))
-    if sources:
-        parts.append(_read("source", lambda: _of_sources(sources)))
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    return _read("where", lambda: And(tuple(parts)))  # each may be short enough, and all of them too long
-
-
-def _of_sources(sources: list[str]) -> Filter:
-    named = [source for source in dict.fromkeys(sources) if source]
-    parts = [field("source").isin(named)] if named else []
-    if "" in sources:
-        parts.append(~field("source").exists())
-    return parts[0] if len(parts) == 1 else Or(tuple(parts))
-
-
-def _read(name: str, make: Callable[[], Filter]) -> Filter:
+    where, since, until = (text if text is not None and text.strip() else None for text in (where, since, until))
     try:
-        return make()
-    except ValueError as error:
-        raise Refusal.of_field(name, str(error)) from None
+        return asked_filter(where, since, until, [name or None for name in sources])
+    except AskedFilterError as error:
+        name = {"sources": "source", None: "where"}.get(error.name, error.name)
+        raise Refusal.of_field(name or "where", str(error)) from None
