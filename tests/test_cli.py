@@ -131,7 +131,7 @@ def test_help_states_the_exit_code_of_every_error(run: Run) -> None:
         ),
         (
             "mcp",
-            ["-i, --index", "-m, --model", "--http", "--host", "--port", "--token", "--allow-host", "-h, --help"],
+            ["-i, --index", "-m, --model", "--http", "--host", "--port", "--token-file", "--allow-host", "-h, --help"],
         ),
         ("compile-model", ["--force", "--json", "--no-json", "-h, --help"]),
         ("suggest-threshold", ["--qrels", "-k", "-i, --index", "--mode", "--json", "--no-json", "-h, --help"]),

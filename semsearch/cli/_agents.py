@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from semsearch.cli._options import index_option, model_option
+from semsearch.cli._tokens import read_token, token_option
 
 __all__ = ["mcp"]
 
-_ONLY_HTTP = ("host", "port", "allow_host")
+_ONLY_HTTP = ("host", "port", "token_file", "allow_host")
 
 
 @click.command()
@@ -23,12 +24,7 @@ _ONLY_HTTP = ("host", "port", "allow_host")
 @click.option("--http", is_flag=True, help="Serve over HTTP, at /mcp, in place of standard input and output.")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8643, show_default=True, help="0 takes a free one.")
-@click.option(
-    "--token",
-    envvar="SEMSEARCH_TOKEN",
-    metavar="TOKEN",
-    help="What clients must send; required if other machines can reach ADDRESS.  [env: SEMSEARCH_TOKEN]",
-)
+@token_option
 @click.option(
     "--allow-host", metavar="NAME", multiple=True, help="Another name that clients call this server; may be repeated."
 )
@@ -40,13 +36,16 @@ def mcp(
     http: bool,  # noqa: FBT001
     host: str,
     port: int,
-    token: str | None,
+    token_file: Path | None,
     allow_host: tuple[str, ...],
 ) -> int:
     """Serve the index to language models, by the Model Context Protocol.
 
     Without --http a client starts this command and speaks to it over standard input and output. The index may be
     rebuilt meanwhile: the next answers are from the new one.
+
+    Where other machines can reach ADDRESS clients must send a token: that of --token-file, or of the environment's
+    SEMSEARCH_TOKEN.
     """
     # Before numpy and faiss start threads, which a few queries at a time do not need.
     for library in ("OPENBLAS", "OMP"):
@@ -61,11 +60,12 @@ def mcp(
             click.echo("waiting for a client on standard input: docs/agents.md says how clients start this", err=True)
         serve_stdio(index, embedder=model)
         return 0
+    token = read_token(token_file)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             serve_http(index, host=host, port=port, token=token, names=allow_host, embedder=model, ready=_announce)
     except ValueError as error:
-        raise click.UsageError(f"{error} (--host, --token, --allow-host)") from None
+        raise click.UsageError(f"{error} (--host, --token-file, --allow-host)") from None
     return 0
 
 

@@ -13,7 +13,8 @@ import click
 from semsearch.addresses import shown
 from semsearch.cli._options import index_option
 from semsearch.cli._terminal import printable
-from semsearch.serving import DEFAULT_PORT, LOOPBACK_NAMES, Settings, check_token
+from semsearch.cli._tokens import read_token, token_option
+from semsearch.serving import DEFAULT_PORT, LOOPBACK_NAMES, Settings
 from semsearch.serving import serve as serve_index
 
 __all__ = ["serve"]
@@ -38,12 +39,7 @@ holds it.
     help="0 takes one that is free.",
 )
 @click.option("--open/--no-open", "opens", default=None, help="Open the page in a browser: the default on a terminal.")
-@click.option(
-    "--token-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="What a client must show stands in FILE.",
-)
+@token_option
 @click.option(
     "--allow-host", metavar="NAME", multiple=True, help="Answer by this name too: see --host.  May be repeated."
 )
@@ -85,7 +81,7 @@ def serve(
     for library in ("OPENBLAS", "OMP"):  # searches run beside each other: none of them needs threads of its own
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     more: dict[str, Any] = {} if threads is None else {"threads": threads}
-    token = _token(token_file)
+    token = read_token(token_file)
     try:
         settings = Settings(
             token=token, hosts=[*LOOPBACK_NAMES, *allow_host], waiting=waiting, timeout=timeout, rate=rate, **more
@@ -106,15 +102,3 @@ def serve(
 
     serve_index(index, host=host, port=port, settings=settings, proxies=proxy, ready=ready)
     return 0
-
-
-def _token(file: Path | None) -> str | None:
-    try:
-        if file is not None:
-            return check_token(file.read_text(encoding="utf-8").strip())
-        given = os.environ.get("SEMSEARCH_TOKEN")
-        return check_token(given) if given else None
-    except OSError as error:
-        raise click.BadParameter(f"{file}: {error.strerror}", param_hint="--token-file") from None
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--token-file, SEMSEARCH_TOKEN") from None

@@ -192,8 +192,14 @@ def test_no_page_of_another_port_asks_and_nothing_but_post_is_answered(index: Pa
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_connections_on_which_nothing_comes_are_closed_and_others_answered(index: Path) -> None:
-    with over_http(index, "--token", TOKEN) as url:
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
+    return tmp_path / "token"
+
+
+def test_connections_on_which_nothing_comes_are_closed_and_others_answered(index: Path, token_file: Path) -> None:
+    with over_http(index, "--token-file", token_file) as url:
         known = {**ACCEPT, "Authorization": f"Bearer {TOKEN}"}
         host, port = httpx.URL(url).host, httpx.URL(url).port
         assert port is not None
@@ -223,8 +229,8 @@ def test_a_request_that_is_written_in_two_ways_is_refused(index: Path) -> None:
             assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
-def test_with_a_token_nobody_else_is_let_in(index: Path) -> None:
-    with over_http(index, "--token", TOKEN) as url:
+def test_with_a_token_nobody_else_is_let_in(index: Path, token_file: Path) -> None:
+    with over_http(index, "--token-file", token_file) as url:
         with httpx.Client(timeout=WAIT, headers=ACCEPT) as http:
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
                 answer = http.post(url, json=HELLO, headers=headers)
@@ -242,18 +248,21 @@ def test_with_a_token_nobody_else_is_let_in(index: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "token", "said"),
     [
-        (["--host", "0.0.0.0"], "0.0.0.0 can be reached by other machines: that takes a token"),  # noqa: S104
-        (["--host", "192.0.2.1"], "192.0.2.1 can be reached by other machines"),
-        (["--host", "0.0.0.0", "--token", TOKEN], "say by which names clients call it"),  # noqa: S104
-        (["--token", "short"], "a token must be 16 to 512 characters"),
-        (["--token", "aaaaaaaaaaaaaaaaaaaa"], "at least 6 of them different"),
+        (["--host", "0.0.0.0"], None, "0.0.0.0 can be reached by other machines: that takes a token"),  # noqa: S104
+        (["--host", "192.0.2.1"], None, "192.0.2.1 can be reached by other machines"),
+        (["--host", "0.0.0.0"], TOKEN, "say by which names clients call it"),  # noqa: S104
+        ([], "short", "a token must be 16 to 512 characters"),
+        ([], "aaaaaaaaaaaaaaaaaaaa", "at least 6 of them different"),
     ],
 )
 def test_what_would_let_in_anybody_is_refused(
-    index: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    index: Path, options: list[str], token: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if token is not None:
+        (tmp_path / "token").write_text(f"{token}\n", encoding="utf-8")
+        options = [*options, "--token-file", str(tmp_path / "token")]
     ran = runner(capsys)("mcp", "--index", index, "--http", *options)
     assert (ran.code, ran.out) == (2, "")
     assert said in " ".join(ran.err.split())
